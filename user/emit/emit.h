@@ -1,0 +1,28 @@
+/* Output formats. Each is one file that exports one struct; all are listed in emit.c and nowhere else. */
+#ifndef HOTREF_EMIT_EMIT_H
+#define HOTREF_EMIT_EMIT_H
+
+#include <stdio.h>
+
+#include "profile/rows.h"
+
+struct emit_options {
+    int max_rows;           /* 0: all */
+    bool all;               /* rows of a single thread too */
+    int width;              /* of the terminal; 0 where out is none: nothing is cut then */
+    bool colour;
+};
+
+struct emitter {
+    const char *name;       /* the value of -f */
+    const char *summary;    /* one line for --help */
+    /* Writes to out; the caller flushes and checks for errors. Returns 0, or -1 with a failure. */
+    int (*emit)(const struct profile *profile, const struct rows *rows, const struct emit_options *options,
+                FILE *out);
+};
+
+extern const struct emitter emit_table, emit_json;
+extern const struct emitter *const emitters[]; /* ends with NULL */
+const struct emitter *emitter_find(const char *name);
+
+#endif

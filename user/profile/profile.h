@@ -1,0 +1,134 @@
+/*
+ * The model of one recording: who fought over which object, through which field, from which site, in which
+ * thread. Everything right of here (report, diff, gate, export) works from this alone, offline.
+ *
+ * Records refer to each other by index, and to text by offset into one string table; index and text 0 mean
+ * "none". The file holds the same records (docs/profile.md), so a record only ever grows at its end.
+ */
+#ifndef HOTREF_PROFILE_PROFILE_H
+#define HOTREF_PROFILE_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROFILE_SCHEMA_VERSION 1
+
+/* Offset into profile.text, of a NUL-terminated UTF-8 string; 0 is "". */
+typedef uint32_t text_id;
+
+enum profile_mode { MODE_EXACT = 1 };
+
+/* How the recording of a target came to its end. */
+enum profile_end {
+    END_UNKNOWN = 0, /* the recorder itself was cut off */
+    END_EXIT = 1,    /* the target exited; end_status is its exit status */
+    END_SIGNAL = 2,  /* a signal ended it; end_status is its number */
+    END_EXEC = 3,    /* it replaced itself by another program */
+    END_DETACH = 4,  /* hotref let go of it: -d ran out, or Ctrl-C */
+};
+
+/* Where a field's name comes from, best first. */
+enum field_source { FIELD_SLOT = 1, FIELD_BYTECODE = 2, FIELD_SITE = 3 };
+
+struct profile_meta {
+    uint32_t mode;          /* enum profile_mode */
+    uint32_t complete;      /* 1: nothing was lost while the targets lived */
+    uint64_t started_ns;    /* wall clock, since the epoch */
+    uint64_t duration_ns;   /* from armed to detached */
+    uint32_t cpus;
+    uint32_t live_probes;   /* breakpoints seen in the targets' memory */
+    uint32_t armed_probes;  /* breakpoints asked for; live_probes == armed_probes proves that all can fire */
+    text_id hotref_version;
+    text_id command;        /* what was recorded, as a user would type it */
+    text_id kernel;
+    uint64_t lost;          /* operations that no key could take */
+    uint64_t lost_names;    /* objects whose description could not be kept */
+};
+
+struct profile_target {
+    uint32_t pid;
+    uint32_t end;           /* enum profile_end */
+    uint32_t end_status;
+    text_id exe;
+    text_id version;        /* "3.13.5" */
+    text_id build;          /* "gcc 12.2.0, static, stripped" */
+    text_id build_id;
+    uint32_t atomics;       /* coverage: atomics on ob_ref_shared found in the interpreter, ... */
+    uint32_t classified;    /* ... whose meaning is known, ... */
+    uint32_t decrements;    /* ... those that decrement, ... */
+    uint32_t armed;         /* ... and those that carry a probe */
+};
+
+struct profile_thread {
+    uint32_t target;        /* index */
+    uint32_t tid;
+    text_id name;           /* Python's name where it has one, else the kernel's */
+};
+
+/* One object, or with others > 0 a fold of so many objects that were too cold to keep. */
+struct profile_object {
+    uint32_t target;
+    text_id type;           /* "dict", "app.Config" */
+    text_id name;           /* without the address, so that it matches across runs */
+    text_id owner;          /* name of the thread that made it; "" if merged or unknown */
+    uint64_t address;       /* 0 in a fold */
+    uint64_t others;        /* distinct objects behind a fold, at least */
+};
+
+/* A place in machine code. */
+struct profile_site {
+    text_id function;       /* the C function whose reference this was */
+    text_id operation;      /* the C function that holds the atomic: equal to function in an inlined clone */
+    text_id binary;
+    uint32_t reserved;
+    uint64_t address;       /* in the binary, of the call or the atomic */
+};
+
+/* The counts of one (object, field, site, thread). */
+struct profile_count {
+    uint32_t object;
+    uint32_t site;
+    uint32_t thread;        /* 0 in a fold of several */
+    text_id field;          /* "function.func_globals" */
+    uint32_t field_source;  /* enum field_source */
+    uint32_t threads;       /* in a fold: distinct threads of its most shared object; else 0 */
+    uint64_t decrefs;
+    uint64_t increfs;
+    uint64_t handoffs;      /* of the decrefs, those that queued the object for its owner */
+    uint64_t retries;
+    uint64_t bounces;
+};
+
+struct profile {
+    struct profile_meta meta;
+    char *text;                      /* the string table; text[0] is NUL */
+    struct profile_target *targets;  /* these five are stb_ds arrays; element 0 of each is "none" */
+    struct profile_thread *threads;
+    struct profile_object *objects;
+    struct profile_site *sites;
+    struct profile_count *counts;
+    void *interned;                  /* what profile_text() has seen */
+};
+
+/* An empty profile, to be freed with profile_free(), which takes NULL. */
+struct profile *profile_new(void);
+void profile_free(struct profile *profile);
+
+/* The id of a copy of string; equal strings get equal ids. */
+text_id profile_text(struct profile *profile, const char *string);
+const char *profile_string(const struct profile *profile, text_id id);
+
+/*
+ * A file is first reserved: profile_create() makes "PATH" with a header that says incomplete, so that a full
+ * disk or a missing permission shows before the recording, and profile_write() fills it and marks it complete
+ * last. It follows no symbolic link at PATH, and gives the file to uid and gid. Returns a file descriptor that
+ * profile_write() closes, or -1 with a failure.
+ */
+int profile_create(const char *path, uint32_t uid, uint32_t gid);
+int profile_write(const struct profile *profile, int fd, const char *path);
+
+/* NULL with a failure for what is truncated, foreign, unfinished, damaged, or of a newer schema. */
+struct profile *profile_read(const char *path);
+
+#endif

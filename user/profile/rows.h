@@ -1,0 +1,62 @@
+/* What a report shows: a profile's counts summed into rows, ranked, with one table of metrics for everybody. */
+#ifndef HOTREF_PROFILE_ROWS_H
+#define HOTREF_PROFILE_ROWS_H
+
+#include "profile/profile.h"
+
+/* The part of a row that one C function is responsible for. */
+struct row_site {
+    const char *function;   /* as in struct profile_site */
+    const char *operation;
+    const char *binary;
+    uint64_t address;
+    uint64_t decrefs, increfs, handoffs, retries, bounces;
+};
+
+/* One (type, field, object). Strings belong to the profile. */
+struct row {
+    const char *type;
+    const char *field;
+    const char *object;     /* a fold of N objects reads "1,234 others" and belongs to the rows */
+    const char *owner;
+    const char *function;   /* of the site with most operations */
+    const char **thread_names; /* stb_ds array, sorted */
+    struct row_site *sites; /* stb_ds array, most operations first */
+    uint32_t field_source;
+    uint32_t threads;       /* distinct threads */
+    uint64_t address;       /* 0 where several objects share the name, or in a fold */
+    uint64_t objects;       /* objects behind the row; for a fold a lower bound */
+    uint64_t decrefs, increfs, handoffs, retries, bounces;
+    bool fold;
+};
+
+uint64_t row_ops(const struct row *row);
+
+/* Metrics: columns, sort keys, and later filters, diff and gate come from this table alone. */
+struct metric {
+    const char *key;        /* "ops": option value, JSON member, csv column */
+    const char *heading;
+    const char *meaning;    /* one sentence for --help and docs */
+    bool exact;             /* the same in every run: may be gated */
+    uint64_t (*of)(const struct row *row);
+};
+extern const struct metric metrics[];
+extern const size_t metric_count;
+const struct metric *metric_find(const char *key); /* NULL if there is none */
+
+struct rows {
+    struct row *ranked;     /* stb_ds array: seen from two threads or more, hottest first */
+    struct row *single;     /* stb_ds array: one thread only, hottest first */
+    uint64_t ranked_ops, single_ops, cold_ops; /* cold: folded before it could be told which of the two */
+    char **owned;           /* strings that the rows made themselves */
+};
+
+/* Sums counts into rows and sorts both lists by key (descending; ties by ops, then by names, so that the order
+ * is the same in every run). The rows borrow from profile; free them first. */
+struct rows *rows_build(const struct profile *profile, const struct metric *key);
+void rows_free(struct rows *rows);
+
+/* The verdict: one sentence, malloc'ed. */
+char *verdict(const struct profile *profile, const struct rows *rows);
+
+#endif

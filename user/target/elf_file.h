@@ -1,0 +1,66 @@
+/*
+ * An ELF file on disk, read through libelf and libdw. Addresses are the file's own virtual addresses (what its
+ * symbols hold), not those of a process. x86-64 only; whatever the file says is checked before it is used.
+ */
+#ifndef HOTREF_TARGET_ELF_FILE_H
+#define HOTREF_TARGET_ELF_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct elf_file;
+
+/* A piece of code, [start, end), as an FDE of .eh_frame bounds it: a function, or its .cold half. */
+struct code_range {
+    uint64_t start;
+    uint64_t end;
+};
+
+/* path may be a magic link (/proc/PID/exe, /proc/PID/map_files/..). NULL with a failure for what is no ELF
+ * file, not x86-64, or damaged. elf_file_close() takes NULL. */
+struct elf_file *elf_file_open(const char *path);
+void elf_file_close(struct elf_file *file);
+
+/* The build id in hex; where the file has none, "" . Owned by file. */
+const char *elf_file_build_id(const struct elf_file *file);
+
+bool elf_file_is_shared(const struct elf_file *file);   /* a library: has a SONAME or no interpreter */
+bool elf_file_is_stripped(const struct elf_file *file); /* has no .symtab */
+
+/* The compiler as .comment names it, shortened: "gcc 12.2.0", "clang 14.0.6"; "" if unknown. Several are joined
+ * by " and ". Owned by file. */
+const char *elf_file_compiler(const struct elf_file *file);
+
+/* size bytes of the file's image at vaddr (a loadable segment's file-backed part), or NULL. Owned by file. */
+const uint8_t *elf_file_bytes(const struct elf_file *file, uint64_t vaddr, size_t size);
+
+/* File offset of vaddr and back; UINT64_MAX where no loadable segment has it. */
+uint64_t elf_file_offset(const struct elf_file *file, uint64_t vaddr);
+uint64_t elf_file_vaddr(const struct elf_file *file, uint64_t offset);
+
+/* The executable part of the image: [*start, *end) covers all executable segments. */
+void elf_file_text(const struct elf_file *file, uint64_t *start, uint64_t *end);
+
+/* All code ranges that .eh_frame tells, sorted by start, without overlaps. Owned by file. */
+const struct code_range *elf_file_code(const struct elf_file *file, size_t *count);
+const struct code_range *elf_file_code_at(const struct elf_file *file, uint64_t vaddr); /* NULL if none */
+
+/* The value of a defined symbol, from .symtab, else .dynsym; 0 if there is none. */
+uint64_t elf_file_symbol(const struct elf_file *file, const char *name);
+
+/* The function symbol that covers vaddr, and how far in it is; NULL if none. Prefers global names where several
+ * stand at one address. A range of a stripped file has none. Owned by file. */
+const char *elf_file_symbol_at(const struct elf_file *file, uint64_t vaddr, uint64_t *distance);
+
+/* The name that a dynamic relocation binds the pointer at vaddr to (GOT or PLT slot); NULL if none. */
+const char *elf_file_bound_name(const struct elf_file *file, uint64_t vaddr);
+
+/* The address that a relative relocation (R_X86_64_RELATIVE) puts there, or 0. */
+uint64_t elf_file_bound_address(const struct elf_file *file, uint64_t vaddr);
+
+/* The canonical frame address at vaddr as register + offset by .eh_frame; reg is a DWARF number (7: rsp,
+ * 6: rbp). Returns 0, or -1 (without a sentence) where .eh_frame has an expression or nothing. */
+int elf_file_cfa(const struct elf_file *file, uint64_t vaddr, int *reg, int64_t *offset);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * Where CPython's structures keep things: byte offsets on x86-64. Whatever _Py_DebugOffsets gives is read from the
+ * interpreter itself; the rest comes from a table keyed by version, each entry naming its source.
+ */
+#ifndef HOTREF_TARGET_LAYOUT_H
+#define HOTREF_TARGET_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct layout {
+    uint64_t hex_version;
+    /* object header: Include/object.h, the same from 3.13 to 3.16.0a0 */
+    uint16_t ob_tid, ob_ref_local, ob_ref_shared, ob_type, ob_size;
+    /* from _Py_DebugOffsets */
+    uint32_t runtime_interpreters_head, interp_next, interp_threads_head, interp_modules;
+    uint16_t tstate_next, tstate_current_frame, tstate_thread_id, tstate_native_thread_id;
+    uint16_t frame_executable, frame_previous, frame_localsplus;
+    uint16_t code_firstlineno, code_filename, code_name, code_qualname;
+    uint16_t type_name, type_flags, tuple_item, list_item, list_size, dict_keys, dict_values;
+    uint16_t bytes_size, bytes_data, str_length, str_state, str_ascii_data, float_value, long_tag, long_digit;
+    /* by version */
+    uint16_t str_data;             /* of a compact string that is not ASCII */
+    uint16_t type_dict, heap_qualname, heap_module;
+    uint16_t module_dict, module_name;
+    uint16_t function_globals, function_builtins, function_name, function_qualname, function_code, function_module;
+    uint16_t method_function, method_self, cfunction_def, cfunction_self, cfunction_module;
+    uint16_t descr_type, descr_name, cell_value;
+    uint8_t str_kind_shift, str_compact_bit, str_ascii_bit; /* in the 32-bit state word */
+    uint8_t inline_values_at_32;   /* 3.13: inline values at obj + 32; later at obj + tp_basicsize */
+};
+
+/*
+ * Fills layout from the head of _PyRuntime (bytes of it, size long: at least the cookie, version and flags).
+ * Pure: bytes in, layout out. -1 with a failure for a wrong cookie, a build with the GIL, a version that is not
+ * known, or a table too short for its version.
+ */
+int layout_decode(const uint8_t *bytes, size_t size, struct layout *layout);
+
+/* "3.13, 3.14, 3.15": the versions that layout_decode() knows. */
+const char *layout_known_versions(void);
+
+/* A field's name by its offset: "func_globals" for ("function", 32); NULL where the table has none. The type is
+ * tp_name as CPython spells it ("function", "method", "cell", "code", "module", "type", "frame" for the internal
+ * frame). Depends on the version: see the table in layout.c. */
+const char *layout_field(const struct layout *layout, const char *type, uint64_t offset);
+
+#endif
