@@ -32,6 +32,12 @@ bool elf_file_is_stripped(const struct elf_file *file); /* has no .symtab */
  * by " and ". Owned by file. */
 const char *elf_file_compiler(const struct elf_file *file);
 
+/* The n-th (from 0) string of .dynamic with that tag: DT_SONAME, DT_NEEDED, DT_RUNPATH..; NULL if none. */
+const char *elf_file_dynamic_string(const struct elf_file *file, int64_t tag, size_t n);
+
+/* Where the section of that name stands in the image; false if the file has none. */
+bool elf_file_section(const struct elf_file *file, const char *name, uint64_t *vaddr, size_t *size);
+
 /* size bytes of the file's image at vaddr (a loadable segment's file-backed part), or NULL. Owned by file. */
 const uint8_t *elf_file_bytes(const struct elf_file *file, uint64_t vaddr, size_t size);
 
