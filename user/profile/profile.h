@@ -120,13 +120,21 @@ text_id profile_text(struct profile *profile, const char *string);
 const char *profile_string(const struct profile *profile, text_id id);
 
 /*
- * A file is first reserved: profile_create() makes "PATH" with a header that says incomplete, so that a full
- * disk or a missing permission shows before the recording, and profile_write() fills it and marks it complete
- * last. It follows no symbolic link at PATH, and gives the file to uid and gid. Returns a file descriptor that
- * profile_write() closes, or -1 with a failure.
+ * A file is first reserved, so that a missing permission or a full disk shows before the recording, and filled
+ * after it. Until then it lies under another name in the same directory: a profile that is already at path
+ * survives a recording that fails, and is replaced as a whole by one that succeeds. A symbolic link or a device
+ * at path is refused, never followed. The file is readable by its owner alone, uid and gid.
  */
-int profile_create(const char *path, uint32_t uid, uint32_t gid);
-int profile_write(const struct profile *profile, int fd, const char *path);
+struct profile_file;
+
+/* NULL with a failure. The path is kept by directory: a later chdir() does not matter. */
+struct profile_file *profile_create(const char *path, uint32_t uid, uint32_t gid);
+
+/* Fills the file, marks it complete last, gives it its name, and frees it, as it does on failure (-1). */
+int profile_write(const struct profile *profile, struct profile_file *file);
+
+/* Removes what profile_create() made; takes NULL. */
+void profile_discard(struct profile_file *file);
 
 /* NULL with a failure for what is truncated, foreign, unfinished, damaged, or of a newer schema. */
 struct profile *profile_read(const char *path);
