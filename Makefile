@@ -19,12 +19,25 @@ UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(shell find tests/u
 SKELETON := $(BUILD)/hotref.skel.h
 
 # What the machine needs, by Debian's package names (12 and 13).
-PACKAGES_BUILD := gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev libdw-dev libzydis-dev libjansson-dev \
+PACKAGES_BUILD := gcc libc6-dev make clang llvm bpftool libbpf-dev libelf-dev libdw-dev libzydis-dev libjansson-dev \
                   libstb-dev zlib1g-dev
-PACKAGES_PYTHON := dpkg-dev libffi-dev libssl-dev libsqlite3-dev libbz2-dev liblzma-dev
-PACKAGES_CHECK := libcmocka-dev python3-pytest python3-jsonschema bpftrace procps util-linux
+PACKAGES_PYTHON := dpkg-dev gcc libc6-dev make clang
+PACKAGES_CHECK := libcmocka-dev python3-pytest python3-jsonschema bpftrace mount
 
-.PHONY: all deps deps-demo deps-check python demo check unit e2e bench clean help
+# Under sudo, the interpreters are the invoking user's, and so is what is built in a tree of that user's.
+INVOKER := $(if $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER)))
+AS_INVOKER := $(if $(INVOKER),runuser -u $(INVOKER) -- env HOME=$(shell getent passwd $(INVOKER) | cut -d: -f6))
+OWNER := $(if $(INVOKER),$(filter $(INVOKER),$(shell stat -c %U .)))
+MAKE_AS_OWNER := $(if $(OWNER),$(AS_INVOKER)) env -u MAKEFLAGS -u MFLAGS make -j$(shell nproc) --no-print-directory
+PYTEST ?= /usr/bin/python3 -B -m pytest
+
+ifneq ($(wildcard $(BUILD)),)
+ifneq ($(shell test -w $(BUILD) && echo yes),yes)
+$(error $(BUILD)/ is another user's, from an earlier run as root: sudo chown -R "$$(id -un)": $(BUILD))
+endif
+endif
+
+.PHONY: all deps deps-demo deps-check python demo check unit e2e bench clean help needs-root owned
 all: $(BUILD)/hotref
 
 help:
@@ -60,6 +73,44 @@ $(BUILD)/unit/%: tests/unit/%.c $(filter-out $(MAIN),$(OBJECTS))
 
 unit: $(UNITS)
 	@for test in $(UNITS); do $$test || exit 1; done
+
+deps:
+	@tests/packages $(PACKAGES_BUILD)
+
+deps-demo:
+	@tests/packages $(sort $(PACKAGES_BUILD) $(PACKAGES_PYTHON))
+
+deps-check:
+	@tests/packages $(sort $(PACKAGES_BUILD) $(PACKAGES_PYTHON) $(PACKAGES_CHECK))
+
+needs-root:
+	@[ "$$(id -u)" = 0 ] || { echo 'loading eBPF programs needs root: sudo make $(MAKECMDGOALS)' >&2; exit 1; }
+
+# What an earlier run as root left in the tree is given back to its owner.
+owned:
+	@[ -z "$(OWNER)" ] || [ ! -d $(BUILD) ] || find $(BUILD) ! -user $(OWNER) -exec chown -h $(OWNER): {} +
+
+SERIES ?= 3.13
+VARIANT ?= gcc
+python:
+	@tests/packages $(PACKAGES_PYTHON)
+	@$(AS_INVOKER) tests/interpreters/build --series $(SERIES) --variant $(VARIANT)
+
+demo: needs-root deps-demo owned
+	@$(MAKE_AS_OWNER) all
+	@found=$$(tests/interpreters/find) || exit 1; \
+	    [ -n "$$found" ] || $(AS_INVOKER) tests/interpreters/build > /dev/null
+	@"$$(tests/interpreters/find | head -n 1 | cut -f 2)" -B tests/demo
+
+check: needs-root deps-check owned
+	@$(MAKE_AS_OWNER) all unit
+	@for variant in gcc lto clang stripped; do \
+	    $(AS_INVOKER) tests/interpreters/build --variant $$variant > /dev/null || exit 1; \
+	done
+	@$(MAKE) --no-print-directory e2e
+
+e2e: needs-root
+	@$(PYTEST) -W error -p no:cacheprovider tests/e2e
 
 clean:
 	rm -rf $(BUILD)
