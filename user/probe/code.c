@@ -161,6 +161,11 @@ static void lower_shape(const ZydisDecodedInstruction *insn, struct op *op)
     case ZYDIS_CATEGORY_RET:
         op->code = OP_RETURN;
         break;
+    case ZYDIS_CATEGORY_NOP:
+    case ZYDIS_CATEGORY_WIDENOP:
+        op->code = OP_NOP;
+        op->clobbers = 0;
+        break;
     default:
         if (insn->mnemonic == ZYDIS_MNEMONIC_UD2 || insn->mnemonic == ZYDIS_MNEMONIC_HLT)
             op->code = OP_RETURN;

@@ -17,6 +17,7 @@ enum reg { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R
 
 enum op_code {
     OP_OTHER,          /* only its clobbers matter */
+    OP_NOP,
     OP_MOVE,           /* dst = src */
     OP_CONST,          /* dst = value */
     OP_LEA,            /* dst = address of mem */

@@ -174,17 +174,22 @@ static void add_edge(struct builder *builder, uint32_t from, uint64_t address)
 static void find_edges(struct builder *builder)
 {
     struct unit *unit = builder->unit;
+    uint32_t hub = arrlenu(unit->blocks);
 
-    for (uint32_t b = 0; b < arrlenu(unit->blocks); b++) {
+    /* Every indirect jump may reach every target of every table: an empty block between them keeps that linear. */
+    arrput(unit->blocks, ((struct block){0}));
+    for (uint32_t b = 0; b < hub; b++) {
         const struct op *last = &unit->ops[unit->blocks[b].first + unit->blocks[b].count - 1];
 
         if ((last->code == OP_JUMP || last->code == OP_BRANCH) && last->value)
             add_edge(builder, b, last->value);
         if (last->code != OP_JUMP && last->code != OP_RETURN)
             add_edge(builder, b, last->address + last->length);
-        for (size_t i = 0; is_indirect_jump(last) && i < arrlenu(builder->table_targets); i++)
-            add_edge(builder, b, builder->table_targets[i]);
+        if (is_indirect_jump(last) && arrlenu(builder->table_targets) > 0)
+            arrput(builder->edges, ((struct edge){b, hub}));
     }
+    for (size_t i = 0; i < arrlenu(builder->table_targets); i++)
+        add_edge(builder, hub, builder->table_targets[i]);
 }
 
 static int by_target(const void *a, const void *b)
@@ -201,7 +206,7 @@ static void group_edges(struct builder *builder)
     struct unit *unit = builder->unit;
     const struct edge *edges = builder->edges;
 
-    qsort(builder->edges, arrlenu(builder->edges), sizeof(struct edge), by_target);
+    array_sort(builder->edges, by_target);
     for (size_t i = 0; i < arrlenu(edges); i++) {
         struct block *block = &unit->blocks[edges[i].to];
 
@@ -237,6 +242,14 @@ static int by_address(const void *a, const void *b)
     return x->address < y->address ? -1 : x->address > y->address;
 }
 
+static void mark_block(const struct unit *unit, struct block *block, uint64_t entry)
+{
+    block->has_entry = block->count > 0 && unit->ops[block->first].address == entry;
+    block->is_padding = !block->has_entry && block->pred_count == 0;
+    for (uint32_t i = 0; i < block->count; i++)
+        block->is_padding &= unit->ops[block->first + i].code == OP_NOP;
+}
+
 struct unit *unit_build(const struct elf_file *file, const struct decoder *decoder, struct code_range *ranges)
 {
     struct unit *unit = calloc(1, sizeof(*unit));
@@ -250,10 +263,10 @@ struct unit *unit_build(const struct elf_file *file, const struct decoder *decod
             return NULL;
         }
     }
-    qsort(unit->ops, arrlenu(unit->ops), sizeof(struct op), by_address);
+    array_sort(unit->ops, by_address);
     build_graph(&builder);
     for (size_t b = 0; b < arrlenu(unit->blocks); b++)
-        unit->blocks[b].has_entry = unit->ops[unit->blocks[b].first].address == entry;
+        mark_block(unit, &unit->blocks[b], entry);
     return unit;
 }
 

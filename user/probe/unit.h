@@ -9,12 +9,13 @@ struct block {
     uint32_t first, count;     /* of unit.ops */
     uint32_t preds, pred_count; /* of unit.preds */
     bool has_entry;            /* the function's entry */
+    bool is_padding;           /* filler that nothing leads to, though it falls through into the next block */
 };
 
 struct unit {
     struct code_range *ranges; /* stb_ds array: the function, then its cold parts; owned by the unit */
     struct op *ops;            /* stb_ds arrays */
-    struct block *blocks;
+    struct block *blocks;      /* by address; the last is empty: all indirect jumps lead through it */
     uint32_t *preds;           /* block numbers, each block's predecessors together */
 };
 

@@ -1,0 +1,576 @@
+#include "probe/flow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/array.h"
+
+/* A stack variable whose address is taken may be written through it, this far. */
+#define ESCAPED_BYTES 64
+/* A graph that has not settled after so many rounds is taken to differ everywhere, which settles at once. */
+#define MAX_ROUNDS 64
+
+struct flow {
+    const struct unit *unit;
+    struct value *values;      /* stb_ds array; 0 is unused */
+    uint32_t *table;           /* open addressing over values */
+    uint32_t table_size;
+    int64_t slots[FLOW_SLOTS]; /* offsets from rsp at the entry */
+    bool escaped[FLOW_SLOTS];
+    int64_t *escapes;          /* stb_ds array: offsets whose address is taken */
+    uint32_t slot_count;
+    struct flow_state *in, *out; /* by block */
+    uint8_t *merged;           /* by block and location: a PHI once is a PHI for good */
+    value_id entry_rsp;
+};
+
+/* Values */
+
+static uint32_t value_hash(const struct value *value)
+{
+    uint64_t h = value->at * 0x9e3779b97f4a7c15u;
+
+    h = (h ^ (uint64_t)value->c) * 0xff51afd7ed558ccdu;
+    h = (h ^ ((uint64_t)value->a << 32 | value->b)) * 0xc4ceb9fe1a85ec53u;
+    h ^= value->kind;
+    return (uint32_t)(h ^ h >> 29);
+}
+
+static void table_insert(struct flow *flow, value_id id)
+{
+    uint32_t at = value_hash(&flow->values[id]) & (flow->table_size - 1);
+
+    while (flow->table[at])
+        at = (at + 1) & (flow->table_size - 1);
+    flow->table[at] = id;
+}
+
+static void table_grow(struct flow *flow)
+{
+    free(flow->table);
+    flow->table_size *= 2;
+    flow->table = calloc(flow->table_size, sizeof(uint32_t));
+    for (value_id id = 1; id < arrlenu(flow->values); id++)
+        table_insert(flow, id);
+}
+
+static value_id value(struct flow *flow, struct value wanted)
+{
+    uint32_t at = value_hash(&wanted) & (flow->table_size - 1);
+
+    for (; flow->table[at]; at = (at + 1) & (flow->table_size - 1)) {
+        const struct value *known = &flow->values[flow->table[at]];
+
+        if (known->at == wanted.at && known->c == wanted.c && known->a == wanted.a && known->b == wanted.b &&
+            known->kind == wanted.kind)
+            return flow->table[at];
+    }
+    arrput(flow->values, wanted);
+    flow->table[at] = arrlenu(flow->values) - 1;
+    if (arrlenu(flow->values) * 2 > flow->table_size)
+        table_grow(flow);
+    return arrlenu(flow->values) - 1;
+}
+
+const struct value *value_of(const struct flow *flow, value_id id)
+{
+    return &flow->values[id];
+}
+
+value_id flow_strip(const struct flow *flow, value_id id, int64_t *offset)
+{
+    const struct value *known = &flow->values[id];
+
+    *offset = known->kind == VALUE_ADD ? known->c : 0;
+    return known->kind == VALUE_ADD ? known->a : id;
+}
+
+static value_id add(struct flow *flow, value_id id, int64_t step)
+{
+    int64_t offset;
+    value_id base = flow_strip(flow, id, &offset);
+    const struct value *known = &flow->values[base];
+
+    if (known->kind == VALUE_CONST)
+        return value(flow, (struct value){.kind = VALUE_CONST, .c = known->c + offset + step});
+    if (offset + step == 0)
+        return base;
+    return value(flow, (struct value){.kind = VALUE_ADD, .a = base, .c = offset + step});
+}
+
+static value_id unknown(struct flow *flow, const struct op *op, uint32_t location)
+{
+    return value(flow, (struct value){.kind = VALUE_UNKNOWN, .at = op->address, .a = location});
+}
+
+/* Stack slots */
+
+/* Whether id is rsp at the entry + *offset. */
+static bool on_stack(const struct flow *flow, value_id id, int64_t *offset)
+{
+    return flow_strip(flow, id, offset) == flow->entry_rsp;
+}
+
+static int slot_find(const struct flow *flow, int64_t offset)
+{
+    for (uint32_t i = 0; i < flow->slot_count; i++) {
+        if (flow->slots[i] == offset)
+            return REG_COUNT + i;
+    }
+    return -1;
+}
+
+static bool is_escaped(const struct flow *flow, int64_t offset)
+{
+    for (size_t i = 0; i < arrlenu(flow->escapes); i++) {
+        if (offset >= flow->escapes[i] && offset < flow->escapes[i] + ESCAPED_BYTES)
+            return true;
+    }
+    return false;
+}
+
+static int slot_get(struct flow *flow, int64_t offset)
+{
+    int found = slot_find(flow, offset);
+
+    if (found >= 0 || flow->slot_count == FLOW_SLOTS)
+        return found;
+    flow->slots[flow->slot_count] = offset;
+    flow->escaped[flow->slot_count] = is_escaped(flow, offset);
+    return REG_COUNT + flow->slot_count++;
+}
+
+static void escape(struct flow *flow, int64_t offset)
+{
+    for (size_t i = 0; i < arrlenu(flow->escapes); i++) {
+        if (flow->escapes[i] == offset)
+            return;
+    }
+    arrput(flow->escapes, offset);
+    for (uint32_t i = 0; i < flow->slot_count; i++)
+        flow->escaped[i] = is_escaped(flow, flow->slots[i]);
+}
+
+static void forget_escaped(struct flow *flow, const struct op *op, struct flow_state *state)
+{
+    for (uint32_t i = 0; i < flow->slot_count; i++) {
+        if (flow->escaped[i])
+            state->at[REG_COUNT + i] = unknown(flow, op, REG_COUNT + i);
+    }
+}
+
+/* A store of width bytes at offset ends what is known of every slot that it touches. */
+static void stack_store(struct flow *flow, const struct op *op, struct flow_state *state, int64_t offset, int width,
+                        value_id stored)
+{
+    int exact = stored ? slot_get(flow, offset) : -1;
+
+    for (uint32_t i = 0; i < flow->slot_count; i++) {
+        if (flow->slots[i] < offset + width && offset < flow->slots[i] + 8)
+            state->at[REG_COUNT + i] = unknown(flow, op, REG_COUNT + i);
+    }
+    if (exact >= 0)
+        state->at[exact] = stored;
+}
+
+/* Instructions */
+
+value_id flow_address(struct flow *flow, const struct op *op, const struct flow_state *state)
+{
+    value_id base;
+
+    if (!op->has_mem || op->segment)
+        return 0;
+    base = op->base == NO_REG ? value(flow, (struct value){.kind = VALUE_CONST}) : state->at[op->base];
+    if (op->index == NO_REG)
+        return add(flow, base, op->disp);
+    return value(flow, (struct value){.kind = VALUE_SCALED,
+                                      .a = base,
+                                      .b = state->at[op->index],
+                                      .c = (int64_t)((uint64_t)op->scale << 48) | (op->disp & 0xffffffffffff)});
+}
+
+static value_id load(struct flow *flow, const struct op *op, struct flow_state *state)
+{
+    value_id address = flow_address(flow, op, state);
+    int64_t offset;
+    int slot;
+
+    if (!address)
+        return unknown(flow, op, op->dst);
+    if (on_stack(flow, address, &offset) && op->width == 8) {
+        slot = slot_get(flow, offset);
+        if (slot < 0)
+            return unknown(flow, op, op->dst);
+        if (!state->at[slot])
+            state->at[slot] = unknown(flow, op, slot);
+        return state->at[slot];
+    }
+    return value(flow, (struct value){.kind = VALUE_LOAD, .at = op->address, .a = address});
+}
+
+static void store(struct flow *flow, const struct op *op, struct flow_state *state, value_id stored)
+{
+    value_id address = flow_address(flow, op, state);
+    int64_t offset;
+
+    if (!address)
+        return;
+    if (stored && on_stack(flow, stored, &offset))
+        escape(flow, offset);
+    if (on_stack(flow, address, &offset))
+        stack_store(flow, op, state, offset, op->width ? op->width : 8, stored);
+    else
+        forget_escaped(flow, op, state);
+}
+
+static void push(struct flow *flow, const struct op *op, struct flow_state *state, value_id pushed)
+{
+    int64_t offset;
+
+    state->at[RSP] = add(flow, state->at[RSP], -8);
+    if (on_stack(flow, state->at[RSP], &offset))
+        stack_store(flow, op, state, offset, 8, pushed ? pushed : unknown(flow, op, NO_REG));
+}
+
+static value_id pop(struct flow *flow, const struct op *op, struct flow_state *state)
+{
+    value_id popped = unknown(flow, op, op->dst);
+    int64_t offset;
+    int slot;
+
+    if (on_stack(flow, state->at[RSP], &offset) && (slot = slot_find(flow, offset)) >= 0 && state->at[slot])
+        popped = state->at[slot];
+    state->at[RSP] = add(flow, state->at[RSP], 8);
+    return popped;
+}
+
+static void call(struct flow *flow, const struct op *op, struct flow_state *state)
+{
+    for (int reg = 0; reg < REG_COUNT; reg++) {
+        if (CALLER_SAVED & (1u << reg))
+            state->at[reg] = unknown(flow, op, reg);
+    }
+    state->at[RAX] = value(flow, (struct value){.kind = VALUE_RESULT, .at = op->address, .c = op->value});
+    forget_escaped(flow, op, state);
+}
+
+static value_id either(struct flow *flow, value_id a, value_id b)
+{
+    if (a == b)
+        return a;
+    return value(flow, (struct value){.kind = VALUE_SELECT, .a = a < b ? a : b, .b = a < b ? b : a});
+}
+
+static value_id lea(struct flow *flow, const struct op *op, const struct flow_state *state)
+{
+    value_id address = flow_address(flow, op, state);
+    int64_t offset;
+
+    if (!address)
+        return unknown(flow, op, op->dst);
+    if (on_stack(flow, address, &offset) && op->dst != RSP && op->dst != RBP)
+        escape(flow, offset);
+    return address;
+}
+
+/* What dst becomes, for instructions that only compute. */
+static value_id compute(struct flow *flow, const struct op *op, struct flow_state *state)
+{
+    value_id dst = op->dst == NO_REG ? 0 : state->at[op->dst], src = op->src == NO_REG ? 0 : state->at[op->src];
+
+    switch (op->code) {
+    case OP_MOVE:
+        return src;
+    case OP_CONST:
+        return value(flow, (struct value){.kind = VALUE_CONST, .c = op->value});
+    case OP_LEA:
+        return lea(flow, op, state);
+    case OP_LOAD:
+        return load(flow, op, state);
+    case OP_ADD:
+        return add(flow, dst, op->value);
+    case OP_AND:
+        return value(flow, (struct value){.kind = VALUE_AND, .a = dst, .c = op->value});
+    case OP_OR:
+        return value(flow, (struct value){.kind = VALUE_OR, .a = dst, .b = src, .c = op->value});
+    case OP_SELECT:
+        return either(flow, dst, src);
+    case OP_THREAD_POINTER:
+        return value(flow, (struct value){.kind = VALUE_THREAD});
+    default:
+        return unknown(flow, op, op->dst);
+    }
+}
+
+static void clobber(struct flow *flow, const struct op *op, struct flow_state *state)
+{
+    bool moves_stack = op->code == OP_PUSH || op->code == OP_POP || op->code == OP_CALL || op->code == OP_LEAVE;
+
+    for (int reg = 0; reg < REG_COUNT; reg++) {
+        if ((op->clobbers & (1u << reg)) && !(reg == RSP && moves_stack))
+            state->at[reg] = unknown(flow, op, reg);
+    }
+}
+
+static void step(struct flow *flow, const struct op *op, struct flow_state *state)
+{
+    value_id result = 0;
+
+    switch (op->code) {
+    case OP_STORE:
+        store(flow, op, state, state->at[op->src]);
+        break;
+    case OP_STORE_OTHER:
+    case OP_ATOMIC:
+        store(flow, op, state, 0);
+        break;
+    case OP_PUSH:
+        push(flow, op, state, op->src == NO_REG ? 0 : state->at[op->src]);
+        break;
+    case OP_POP:
+        result = pop(flow, op, state);
+        break;
+    case OP_LEAVE:
+        state->at[RSP] = state->at[RBP];
+        state->at[RBP] = pop(flow, op, state);
+        return;
+    case OP_CALL:
+        call(flow, op, state);
+        return;
+    case OP_EXCHANGE:
+        result = state->at[op->dst];
+        state->at[op->dst] = state->at[op->src];
+        state->at[op->src] = result;
+        return;
+    default:
+        if (op->dst != NO_REG)
+            result = compute(flow, op, state);
+    }
+    clobber(flow, op, state);
+    if (op->dst != NO_REG)
+        state->at[op->dst] = result;
+}
+
+/* The fixed point */
+
+static value_id phi(struct flow *flow, uint32_t block, uint32_t location)
+{
+    return value(flow, (struct value){.kind = VALUE_PHI, .c = block, .a = location});
+}
+
+static void enter(struct flow *flow, struct flow_state *state)
+{
+    for (int reg = 0; reg < REG_COUNT; reg++)
+        state->at[reg] = value(flow, (struct value){.kind = VALUE_ENTRY, .c = reg});
+}
+
+/* The value of a location at the start of a block, from the ends of those that lead there. */
+static value_id merge(struct flow *flow, uint32_t number, uint32_t location)
+{
+    const struct block *block = &flow->unit->blocks[number];
+    value_id merged = 0;
+
+    if (flow->merged[number * FLOW_LOCATIONS + location])
+        return phi(flow, number, location);
+    if (block->has_entry && location < REG_COUNT)
+        merged = value(flow, (struct value){.kind = VALUE_ENTRY, .c = location});
+    for (uint32_t i = 0; i < block->pred_count; i++) {
+        value_id there = flow->out[flow->unit->preds[block->preds + i]].at[location];
+
+        if (!there || there == merged)
+            continue;
+        if (merged) {
+            flow->merged[number * FLOW_LOCATIONS + location] = 1;
+            return phi(flow, number, location);
+        }
+        merged = there;
+    }
+    /* Nothing that is known leads here, or only what has not been looked at yet. */
+    if (!merged && block->pred_count == 0 && location < REG_COUNT)
+        return phi(flow, number, location);
+    return merged;
+}
+
+static bool run_block(struct flow *flow, uint32_t number)
+{
+    const struct block *block = &flow->unit->blocks[number];
+    uint32_t used = REG_COUNT + flow->slot_count;
+    struct flow_state state = {0};
+
+    if (block->is_padding)
+        return false;
+    for (uint32_t location = 0; location < used; location++)
+        state.at[location] = merge(flow, number, location);
+    if (!state.at[RSP])
+        return false; /* not reached yet */
+    if (flow->out[number].at[RSP] && memcmp(&state, &flow->in[number], sizeof(state)) == 0)
+        return false;
+    flow->in[number] = state;
+    for (uint32_t i = 0; i < block->count; i++)
+        step(flow, &flow->unit->ops[block->first + i], &state);
+    if (memcmp(&state, &flow->out[number], sizeof(state)) == 0)
+        return false;
+    flow->out[number] = state;
+    return true;
+}
+
+static void run(struct flow *flow)
+{
+    size_t blocks = arrlenu(flow->unit->blocks);
+    bool changed = true;
+
+    memset(flow->in, 0, blocks * sizeof(*flow->in));
+    memset(flow->out, 0, blocks * sizeof(*flow->out));
+    memset(flow->merged, 0, blocks * FLOW_LOCATIONS);
+    for (int round = 0; changed && round < 2 * MAX_ROUNDS; round++) {
+        changed = false;
+        if (round == MAX_ROUNDS)
+            memset(flow->merged, 1, blocks * FLOW_LOCATIONS);
+        for (uint32_t number = 0; number < blocks; number++)
+            changed |= run_block(flow, number);
+    }
+}
+
+struct flow *flow_new(const struct unit *unit)
+{
+    struct flow *flow = calloc(1, sizeof(*flow));
+    size_t blocks = arrlenu(unit->blocks), escapes;
+    struct flow_state ignored;
+
+    flow->unit = unit;
+    flow->table_size = 256;
+    flow->table = calloc(flow->table_size, sizeof(uint32_t));
+    arrput(flow->values, ((struct value){0}));
+    enter(flow, &ignored);
+    flow->entry_rsp = ignored.at[RSP];
+    flow->in = calloc(blocks, sizeof(*flow->in));
+    flow->out = calloc(blocks, sizeof(*flow->out));
+    flow->merged = calloc(blocks, FLOW_LOCATIONS);
+    /* An address taken late may matter to what was looked at before: once more, knowing it. */
+    do {
+        escapes = arrlenu(flow->escapes);
+        run(flow);
+    } while (arrlenu(flow->escapes) != escapes);
+    return flow;
+}
+
+void flow_free(struct flow *flow)
+{
+    if (!flow)
+        return;
+    arrfree(flow->values);
+    arrfree(flow->escapes);
+    free(flow->table);
+    free(flow->in);
+    free(flow->out);
+    free(flow->merged);
+    free(flow);
+}
+
+void flow_walk(struct flow *flow, flow_visit *visit, void *context)
+{
+    for (size_t number = 0; number < arrlenu(flow->unit->blocks); number++) {
+        const struct block *block = &flow->unit->blocks[number];
+        struct flow_state state = flow->in[number];
+
+        if (!state.at[RSP])
+            continue;
+        for (uint32_t i = 0; i < block->count; i++) {
+            const struct op *op = &flow->unit->ops[block->first + i];
+
+            visit(context, flow, op, &state);
+            step(flow, op, &state);
+        }
+    }
+}
+
+/* Questions */
+
+int64_t flow_depth(const struct flow *flow, const struct flow_state *state)
+{
+    int64_t offset;
+
+    return on_stack(flow, state->at[RSP], &offset) && offset <= 0 ? -offset : -1;
+}
+
+struct place flow_find(const struct flow *flow, const struct flow_state *state, value_id id, uint32_t allowed)
+{
+    int64_t depth = flow_depth(flow, state);
+
+    for (int reg = 0; reg < REG_COUNT; reg++) {
+        if ((allowed & (1u << reg)) && state->at[reg] == id)
+            return (struct place){.kind = PLACE_REG, .reg = reg};
+    }
+    for (uint32_t i = 0; depth >= 0 && i < flow->slot_count; i++) {
+        /* Below rsp nothing is kept, but for a leaf's red zone, which is ours to read at a probe. */
+        if (state->at[REG_COUNT + i] == id && !flow->escaped[i] && flow->slots[i] + depth >= -128)
+            return (struct place){.kind = PLACE_STACK, .offset = flow->slots[i] + depth};
+    }
+    if (flow->values[id].kind == VALUE_CONST)
+        return (struct place){.kind = PLACE_FIXED, .offset = flow->values[id].c};
+    return (struct place){.kind = PLACE_NONE};
+}
+
+struct place flow_find_entry(const struct flow *flow, const struct flow_state *state, enum reg reg)
+{
+    for (value_id id = 1; id < arrlenu(flow->values); id++) {
+        if (flow->values[id].kind == VALUE_ENTRY && flow->values[id].c == reg)
+            return flow_find(flow, state, id, 1u << reg);
+    }
+    return (struct place){.kind = PLACE_NONE};
+}
+
+/* The value behind offsets and indexes: an interior pointer's object. */
+static value_id root_of(const struct flow *flow, value_id id)
+{
+    for (int depth = 0; depth < 8; depth++) {
+        const struct value *known = &flow->values[id];
+
+        if (known->kind != VALUE_ADD && known->kind != VALUE_SCALED)
+            return id;
+        id = known->a;
+    }
+    return id;
+}
+
+bool flow_is_walking(const struct flow *flow, value_id id)
+{
+    const struct value *merged = &flow->values[id];
+    const struct block *block;
+
+    if (merged->kind != VALUE_PHI)
+        return false;
+    block = &flow->unit->blocks[merged->c];
+    for (uint32_t i = 0; i < block->pred_count; i++) {
+        value_id there = flow->out[flow->unit->preds[block->preds + i]].at[merged->a];
+
+        if (there && root_of(flow, there) != there)
+            return true;
+    }
+    return false;
+}
+
+value_id flow_origin(const struct flow *flow, value_id id)
+{
+    const struct value *merged = &flow->values[id];
+    const struct block *block;
+    value_id origin = 0;
+
+    if (merged->kind != VALUE_PHI)
+        return 0;
+    block = &flow->unit->blocks[merged->c];
+    if (block->has_entry || block->pred_count == 0)
+        return 0;
+    for (uint32_t i = 0; i < block->pred_count; i++) {
+        value_id there = flow->out[flow->unit->preds[block->preds + i]].at[merged->a];
+        value_id root = there ? root_of(flow, there) : 0;
+
+        if (!there || root == id)
+            continue;
+        if (origin && origin != root)
+            return 0;
+        origin = root;
+    }
+    return origin;
+}

@@ -1,0 +1,195 @@
+#include "probe/refcount.h"
+
+#define OB_REF_SHARED 16
+#define OB_TYPE 24
+#define ONE_REFERENCE 4
+#define QUEUED 2
+#define MERGED 3
+
+const enum reg argument_regs[ARGUMENTS] = {RDI, RSI, RDX, RCX};
+const enum reg saved_regs[SAVED_REGS] = {RBX, RBP, R12, R13, R14, R15};
+
+value_id refcount_object(struct flow *flow, const struct op *op, const struct flow_state *state)
+{
+    value_id address, object;
+    int64_t offset;
+
+    if (op->code != OP_ATOMIC || op->width != 8 || !(address = flow_address(flow, op, state)))
+        return 0;
+    if (value_of(flow, address)->kind == VALUE_CONST)
+        return address;
+    object = flow_strip(flow, address, &offset);
+    return offset == OB_REF_SHARED ? object : 0;
+}
+
+/* The stored value as the compared one plus *step, if it is that, with flag bits perhaps. */
+static bool is_step(const struct flow *flow, value_id stored, value_id compared, int64_t *step, bool *bits)
+{
+    *step = 0;
+    *bits = false;
+    for (int depth = 0; depth < 8; depth++) {
+        const struct value *value = value_of(flow, stored);
+
+        if (stored == compared)
+            return true;
+        if (value->kind == VALUE_ADD) {
+            *step += value->c;
+        } else if (value->kind == VALUE_OR) {
+            *bits = true;
+            if (value->b && value_of(flow, value->a)->kind != VALUE_ADD && value->a != compared) {
+                stored = value->b;
+                continue;
+            }
+        } else if (value->kind != VALUE_AND) {
+            return false;
+        }
+        stored = value->a;
+    }
+    return false;
+}
+
+static bool is_const(const struct flow *flow, value_id id, int64_t c)
+{
+    return value_of(flow, id)->kind == VALUE_CONST && value_of(flow, id)->c == c;
+}
+
+static enum operation_kind exchange_meaning(const struct flow *flow, value_id stored, value_id compared)
+{
+    const struct value *value = value_of(flow, stored);
+    int64_t step;
+    bool bits;
+
+    if (is_const(flow, stored, QUEUED))
+        return OPERATION_DECREMENT;
+    if (value->kind == VALUE_SELECT) {
+        enum operation_kind a = exchange_meaning(flow, value->a, compared);
+        enum operation_kind b = exchange_meaning(flow, value->b, compared);
+
+        return a == b ? a : OPERATION_UNKNOWN;
+    }
+    if (is_step(flow, stored, compared, &step, &bits)) {
+        if (step == -ONE_REFERENCE && !bits)
+            return OPERATION_DECREMENT;
+        if (step >= ONE_REFERENCE)
+            return OPERATION_TRY_INCREMENT;
+        return step == 0 && bits ? OPERATION_FLAGS : OPERATION_UNKNOWN;
+    }
+    if (is_const(flow, stored, MERGED) || (value->kind == VALUE_OR && !value->b && value->c == MERGED))
+        return OPERATION_MERGE;
+    return OPERATION_UNKNOWN;
+}
+
+enum operation_kind refcount_meaning(struct flow *flow, const struct op *op, const struct flow_state *state)
+{
+    switch (op->atomic) {
+    case ATOMIC_CMPXCHG:
+        return op->src == NO_REG ? OPERATION_UNKNOWN
+                                 : exchange_meaning(flow, state->at[op->src], state->at[RAX]);
+    case ATOMIC_ADD:
+        if (op->src == NO_REG && op->value == ONE_REFERENCE)
+            return OPERATION_INCREMENT;
+        return op->src == NO_REG ? OPERATION_FOREIGN : OPERATION_UNKNOWN;
+    default:
+        return OPERATION_UNKNOWN;
+    }
+}
+
+/* The object behind tag bits (stack references from 3.14 on carry them in the low bits). */
+static value_id untagged(const struct flow *flow, value_id id)
+{
+    const struct value *value = value_of(flow, id);
+
+    return value->kind == VALUE_AND && value->c < 0 && value->c >= -8 ? value->a : id;
+}
+
+/* base itself was read from another object's memory: that object may be the one to name. */
+static void find_outer(const struct flow *flow, const struct flow_state *state, value_id base, uint32_t allowed,
+                       struct slot *slot)
+{
+    const struct value *value = value_of(flow, untagged(flow, base));
+    value_id outer;
+
+    if (value->kind != VALUE_LOAD)
+        return;
+    outer = untagged(flow, flow_strip(flow, value->a, &slot->outer_disp));
+    slot->outer = flow_find(flow, state, outer, allowed);
+}
+
+static struct slot checked(struct slot slot)
+{
+    if (slot.base.kind == PLACE_NONE && slot.outer.kind == PLACE_NONE)
+        slot.kind = SLOT_NONE;
+    return slot;
+}
+
+/* A pointer that walks through memory: what it set out from is an object or an array behind one. */
+static struct slot walking_slot(const struct flow *flow, const struct flow_state *state, value_id pointer,
+                                uint32_t allowed)
+{
+    struct slot slot = {.kind = SLOT_ITEM};
+    value_id origin = flow_origin(flow, pointer);
+
+    if (!origin)
+        return (struct slot){0};
+    slot.base = flow_find(flow, state, origin, allowed);
+    find_outer(flow, state, origin, allowed, &slot);
+    return checked(slot);
+}
+
+static struct slot loaded_slot(const struct flow *flow, const struct flow_state *state, value_id address,
+                               uint32_t allowed)
+{
+    const struct value *value = value_of(flow, address);
+    struct slot slot = {.kind = SLOT_FIELD};
+    value_id base;
+
+    if (value->kind == VALUE_CONST)
+        return (struct slot){.kind = SLOT_STATIC, .disp = value->c};
+    if (value->kind == VALUE_SCALED) {
+        slot.kind = SLOT_ITEM;
+        slot.disp = (value->c << 16) >> 16;
+        base = value->a;
+    } else {
+        base = flow_strip(flow, address, &slot.disp);
+    }
+    base = untagged(flow, base);
+    if (flow_is_walking(flow, base))
+        return walking_slot(flow, state, base, allowed);
+    /* No object holds a reference before its type: what is read there is an array's item. */
+    if (slot.disp >= OB_TYPE)
+        slot.base = flow_find(flow, state, base, allowed);
+    find_outer(flow, state, base, allowed, &slot);
+    return checked(slot);
+}
+
+struct slot slot_of(const struct flow *flow, const struct flow_state *state, value_id id, uint32_t allowed)
+{
+    const struct value *value;
+    int64_t offset;
+
+    id = untagged(flow, flow_strip(flow, id, &offset));
+    value = value_of(flow, id);
+    switch (value->kind) {
+    case VALUE_LOAD:
+        return loaded_slot(flow, state, value->a, allowed);
+    case VALUE_RESULT:
+        return (struct slot){.kind = SLOT_RESULT, .callee = (uint64_t)value->c};
+    case VALUE_ENTRY:
+        for (int i = 0; i < ARGUMENTS; i++) {
+            if (value->c == argument_regs[i])
+                return (struct slot){.kind = SLOT_ARGUMENT, .argument = i};
+        }
+        return (struct slot){0};
+    default:
+        return (struct slot){0};
+    }
+}
+
+struct frame_rule frame_rule_of(const struct flow *flow, const struct flow_state *state)
+{
+    struct frame_rule rule = {.depth = flow_depth(flow, state)};
+
+    for (int i = 0; i < SAVED_REGS; i++)
+        rule.saved[i] = flow_find_entry(flow, state, saved_regs[i]);
+    return rule;
+}

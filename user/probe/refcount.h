@@ -1,0 +1,19 @@
+/* What one atomic means for a reference count, told from the values that it compares and stores. */
+#ifndef HOTREF_PROBE_REFCOUNT_H
+#define HOTREF_PROBE_REFCOUNT_H
+
+#include "probe/scan.h"
+
+/* If op is a 64-bit atomic on [object + 0x10], the object's value id, else 0. */
+value_id refcount_object(struct flow *flow, const struct op *op, const struct flow_state *state);
+
+/* Layout of ob_ref_shared: Include/refcount.h (3.14) and Include/object.h (3.13): count << 2 over two flag bits, 1
+ * maybe-weakref, 2 queued, 3 merged. */
+enum operation_kind refcount_meaning(struct flow *flow, const struct op *op, const struct flow_state *state);
+
+/* Where value id came from, as a probe sees it that may use the registers in allowed. */
+struct slot slot_of(const struct flow *flow, const struct flow_state *state, value_id id, uint32_t allowed);
+
+struct frame_rule frame_rule_of(const struct flow *flow, const struct flow_state *state);
+
+#endif

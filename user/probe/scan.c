@@ -1,0 +1,492 @@
+#include "probe/scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "probe/refcount.h"
+#include "probe/unit.h"
+#include "util/array.h"
+#include "util/error.h"
+
+/* How deep wrappers are followed: Py_DECREF copies, functions that steal a reference, and what calls those. */
+#define MAX_WAVES 4
+
+/* What the first look over a code range leaves. */
+struct range_facts {
+    uint32_t first_link, link_count; /* of sweep.links */
+    uint32_t unit;                   /* number of the first range of its function */
+    bool has_atomic;
+    bool called;                     /* directly, at its start */
+    bool undecoded;
+};
+
+/* A direct call or jump out of a range. */
+struct link {
+    uint64_t target;                 /* seen through the PLT */
+    bool call;
+};
+
+/* A function that operates on one of its arguments, so that its call sites are worth knowing; or one that ends in a
+ * tail jump to such a function with something else, so that a return address behind a call of it tells less. */
+enum { WRAPS = 1, LOSES = 2 };
+struct wrapper {
+    uint64_t key;                    /* entry * ARGUMENTS + argument */
+    uint32_t flags;
+    uint32_t wave;                   /* when it was found */
+};
+
+struct known_target {
+    uint64_t key, value;
+};
+
+struct known_caller {
+    uint64_t key;
+    struct caller value;
+};
+
+struct sweep {
+    const struct elf_file *file;
+    struct decoder *decoder;
+    const struct code_range *ranges;
+    size_t range_count;
+    struct range_facts *facts;
+    struct link *links;              /* stb_ds array */
+    struct wrapper *wrappers;        /* stb_ds hash map */
+    struct known_target *targets;    /* stb_ds hash map: what a direct target is, seen through the PLT */
+    struct known_caller *callers;    /* stb_ds hash map */
+    uint32_t wave;
+    struct scan *scan;
+    uint64_t function;               /* start of the function that is being analysed */
+};
+
+const char *operation_name(enum operation_kind kind)
+{
+    static const char *const names[] = {"unknown", "decrement", "increment", "try-increment", "flags", "merge",
+                                        "foreign"};
+
+    return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
+}
+
+/* The first look: links and atomics */
+
+/* A PLT stub is a jump through a slot that a relocation binds to a name; if this file defines it, that is meant. */
+static uint64_t bound_function(const struct elf_file *file, uint64_t slot)
+{
+    const char *name = elf_file_bound_name(file, slot);
+
+    return name ? elf_file_symbol(file, name) : elf_file_bound_address(file, slot);
+}
+
+static uint64_t decode_stub(const struct sweep *sweep, uint64_t target)
+{
+    uint64_t at = target;
+
+    for (int i = 0; i < 2; i++) {
+        const uint8_t *bytes = elf_file_bytes(sweep->file, at, 16);
+        struct op op;
+
+        if (!bytes || decode_op(sweep->decoder, bytes, 16, at, &op))
+            return target;
+        if (op.code == OP_JUMP && !op.value && op.has_mem && op.base == NO_REG && op.index == NO_REG) {
+            uint64_t bound = bound_function(sweep->file, op.disp);
+
+            return bound ? bound : target;
+        }
+        at += op.length;
+    }
+    return target;
+}
+
+static uint64_t through_plt(struct sweep *sweep, uint64_t target)
+{
+    ptrdiff_t known = hmgeti(sweep->targets, target);
+
+    if (known < 0) {
+        hmput(sweep->targets, target, decode_stub(sweep, target));
+        known = hmgeti(sweep->targets, target);
+    }
+    return sweep->targets[known].value;
+}
+
+static void add_link(struct sweep *sweep, const struct code_range *range, const struct op *op)
+{
+    bool call = op->code == OP_CALL;
+    uint64_t target = op->value;
+
+    if (!target || (!call && target >= range->start && target < range->end))
+        return;
+    arrput(sweep->links, ((struct link){through_plt(sweep, target), call}));
+}
+
+static void look_over(struct sweep *sweep, size_t number)
+{
+    const struct code_range *range = &sweep->ranges[number];
+    const uint8_t *bytes = elf_file_bytes(sweep->file, range->start, range->end - range->start);
+    struct range_facts *facts = &sweep->facts[number];
+    uint64_t at = range->start;
+
+    facts->unit = number;
+    facts->first_link = arrlenu(sweep->links);
+    while (bytes && at < range->end) {
+        struct op op;
+
+        if (decode_shape(sweep->decoder, bytes + (at - range->start), range->end - at, at, &op))
+            break;
+        if (op.code == OP_ATOMIC)
+            facts->has_atomic = true;
+        else if (op.code == OP_CALL || op.code == OP_JUMP || op.code == OP_BRANCH)
+            add_link(sweep, range, &op);
+        at += op.length;
+    }
+    facts->undecoded = at < range->end;
+    facts->link_count = arrlenu(sweep->links) - facts->first_link;
+}
+
+static int64_t range_at(const struct sweep *sweep, uint64_t address)
+{
+    const struct code_range *range = elf_file_code_at(sweep->file, address);
+
+    return range ? range - sweep->ranges : -1;
+}
+
+/* Joining functions with their cold halves */
+
+/* Whether a frame is already built up where the range starts, so that nothing enters it there. */
+static bool is_part(const struct sweep *sweep, size_t number)
+{
+    int reg;
+    int64_t offset;
+
+    return elf_file_cfa(sweep->file, sweep->ranges[number].start, &reg, &offset) == 0 && (reg != 7 || offset != 8);
+}
+
+static uint32_t unit_root(const struct sweep *sweep, uint32_t number)
+{
+    while (sweep->facts[number].unit != number)
+        number = sweep->facts[number].unit;
+    return number;
+}
+
+/* Which of two ranges of one function is more likely to be its entry: what is called, then the longer one. */
+static uint32_t likely_entry(const struct sweep *sweep, uint32_t a, uint32_t b)
+{
+    uint64_t length_a = sweep->ranges[a].end - sweep->ranges[a].start;
+    uint64_t length_b = sweep->ranges[b].end - sweep->ranges[b].start;
+
+    if (is_part(sweep, a) != is_part(sweep, b))
+        return is_part(sweep, a) ? b : a;
+    if (sweep->facts[a].called != sweep->facts[b].called)
+        return sweep->facts[a].called ? a : b;
+    return length_a >= length_b ? a : b;
+}
+
+/* A jump between ranges that lands in mid-range, or where a frame stands already, stays within one function. */
+static void join(struct sweep *sweep, uint32_t from, uint32_t to, uint64_t target)
+{
+    uint32_t a = unit_root(sweep, from), b = unit_root(sweep, to), entry;
+
+    if (a == b || (sweep->ranges[to].start == target && !is_part(sweep, to)))
+        return;
+    entry = likely_entry(sweep, a, b);
+    sweep->facts[entry == a ? b : a].unit = entry;
+}
+
+static void join_parts(struct sweep *sweep)
+{
+    for (size_t i = 0; i < arrlenu(sweep->links); i++) {
+        int64_t to = sweep->links[i].call ? range_at(sweep, sweep->links[i].target) : -1;
+
+        if (to >= 0 && sweep->ranges[to].start == sweep->links[i].target)
+            sweep->facts[to].called = true;
+    }
+    for (size_t from = 0; from < sweep->range_count; from++) {
+        const struct range_facts *facts = &sweep->facts[from];
+
+        for (uint32_t i = 0; i < facts->link_count; i++) {
+            const struct link *link = &sweep->links[facts->first_link + i];
+            int64_t to = link->call ? -1 : range_at(sweep, link->target);
+
+            if (to >= 0)
+                join(sweep, from, to, link->target);
+        }
+    }
+}
+
+/* Analysis of one function */
+
+static uint32_t wrapper_flags(struct sweep *sweep, uint64_t entry, int argument)
+{
+    ptrdiff_t at = hmgeti(sweep->wrappers, entry * ARGUMENTS + argument);
+
+    return at < 0 ? 0 : sweep->wrappers[at].flags;
+}
+
+static bool takes_references(struct sweep *sweep, uint64_t entry)
+{
+    for (int i = 0; i < ARGUMENTS; i++) {
+        if (wrapper_flags(sweep, entry, i))
+            return true;
+    }
+    return false;
+}
+
+static void add_wrapper(struct sweep *sweep, uint64_t entry, int argument, uint32_t flag)
+{
+    struct wrapper wrapper = {.key = entry * ARGUMENTS + argument, .flags = wrapper_flags(sweep, entry, argument)};
+
+    if (wrapper.flags & flag)
+        return;
+    wrapper.flags |= flag;
+    wrapper.wave = sweep->wave;
+    hmputs(sweep->wrappers, wrapper);
+}
+
+/* The instruction behind a compare-exchange sees its result in ZF, if that is where it continues at all. */
+static void choose_probe(const struct sweep *sweep, const struct op *op, struct operation *operation)
+{
+    uint64_t next = op->address + op->length;
+    const struct code_range *range = elf_file_code_at(sweep->file, next);
+    const uint8_t *bytes = range ? elf_file_bytes(sweep->file, next, range->end - next) : NULL;
+
+    operation->zero_is_success = op->atomic == ATOMIC_CMPXCHG;
+    operation->cost = bytes ? probe_cost(sweep->decoder, bytes, range->end - next) : PROBE_REFUSED;
+    if (operation->cost == PROBE_REFUSED)
+        operation->left_out = "the kernel takes no probe on the instruction behind it";
+    else
+        operation->probe = next;
+}
+
+/* The object lies in a register or slot, or its address plus 16 does, which the atomic was given. */
+static void place_object(const struct flow *flow, const struct op *op, const struct flow_state *state, value_id object,
+                         struct operation *operation)
+{
+    operation->object = flow_find(flow, state, object, 0xffff & ~(1u << RSP) & ~(1u << RAX));
+    if (operation->object.kind != PLACE_NONE || op->base == NO_REG || op->base == RAX)
+        return;
+    operation->object = (struct place){.kind = PLACE_REG, .reg = op->base};
+    operation->adjust = 16 - op->disp;
+}
+
+static void visit_atomic(struct sweep *sweep, const struct flow *flow, const struct op *op,
+                         const struct flow_state *state)
+{
+    value_id object = refcount_object((struct flow *)flow, op, state);
+    struct operation operation = {.address = op->address, .function = sweep->function};
+
+    if (!object || sweep->wave > 0)
+        return;
+    operation.kind = refcount_meaning((struct flow *)flow, op, state);
+    if (value_of(flow, object)->kind == VALUE_CONST) {
+        /* A static variable at a fixed address: an object if its count is handled as one. */
+        if (operation.kind == OPERATION_UNKNOWN || operation.kind == OPERATION_FOREIGN)
+            return;
+        operation.object = (struct place){.kind = PLACE_FIXED, .offset = value_of(flow, object)->c - 16};
+    } else {
+        place_object(flow, op, state, object, &operation);
+    }
+    choose_probe(sweep, op, &operation);
+    operation.slot = slot_of(flow, state, object, 0xffff);
+    operation.rule = frame_rule_of(flow, state);
+    arrput(sweep->scan->operations, operation);
+    if (operation.kind == OPERATION_DECREMENT && operation.slot.kind == SLOT_ARGUMENT)
+        add_wrapper(sweep, sweep->function, operation.slot.argument, WRAPS);
+}
+
+static void visit_call(struct sweep *sweep, const struct flow *flow, const struct op *op,
+                       const struct flow_state *state, uint64_t target)
+{
+    struct caller caller = {
+        .returns_to = op->address + op->length, .function = sweep->function, .target = target};
+
+    for (int i = 0; i < ARGUMENTS; i++) {
+        uint32_t flags = wrapper_flags(sweep, target, i);
+
+        caller.loses |= flags & LOSES ? 1u << i : 0;
+        if (flags != WRAPS)
+            continue;
+        caller.arguments[i] = slot_of(flow, state, state->at[argument_regs[i]], CALLEE_SAVED);
+        if (caller.arguments[i].kind == SLOT_ARGUMENT)
+            add_wrapper(sweep, sweep->function, caller.arguments[i].argument, WRAPS);
+    }
+    caller.rule = frame_rule_of(flow, state);
+    hmput(sweep->callers, caller.returns_to, caller);
+}
+
+/* A tail jump hands its own caller's return address on: transparent where the argument is handed on as it came. */
+static void visit_tail(struct sweep *sweep, const struct flow *flow, const struct flow_state *state, uint64_t target)
+{
+    for (int i = 0; i < ARGUMENTS; i++) {
+        const struct value *value = value_of(flow, state->at[argument_regs[i]]);
+        bool same = flow_depth(flow, state) == 0 && value->kind == VALUE_ENTRY && value->c == argument_regs[i];
+
+        if (wrapper_flags(sweep, target, i))
+            add_wrapper(sweep, sweep->function, i, same ? WRAPS : LOSES);
+    }
+}
+
+static void visit(void *context, const struct flow *flow, const struct op *op, const struct flow_state *state)
+{
+    struct sweep *sweep = context;
+    uint64_t target;
+
+    if (op->code == OP_ATOMIC) {
+        visit_atomic(sweep, flow, op, state);
+        return;
+    }
+    if (op->code != OP_CALL && op->code != OP_JUMP && op->code != OP_BRANCH)
+        return;
+    if (op->value)
+        target = through_plt(sweep, op->value);
+    else
+        target = op->has_mem && op->base == NO_REG && op->index == NO_REG ? bound_function(sweep->file, op->disp) : 0;
+    if (!target || !takes_references(sweep, target))
+        return;
+    if (op->code == OP_CALL)
+        visit_call(sweep, flow, op, state, target);
+    else if (target != sweep->function)
+        visit_tail(sweep, flow, state, target);
+}
+
+static struct code_range *ranges_of_unit(const struct sweep *sweep, uint32_t root)
+{
+    struct code_range *ranges = NULL;
+
+    arrput(ranges, sweep->ranges[root]);
+    for (size_t i = 0; i < sweep->range_count; i++) {
+        if (i != root && unit_root(sweep, i) == root)
+            arrput(ranges, sweep->ranges[i]);
+    }
+    return ranges;
+}
+
+static void analyse(struct sweep *sweep, uint32_t root)
+{
+    struct unit *unit = unit_build(sweep->file, sweep->decoder, ranges_of_unit(sweep, root));
+    struct flow *flow;
+
+    if (!unit)
+        return;
+    sweep->function = sweep->ranges[root].start;
+    flow = flow_new(unit);
+    flow_walk(flow, visit, sweep);
+    flow_free(flow);
+    unit_free(unit);
+}
+
+/* Whether a range calls or jumps to something that the last wave found to operate on its arguments. */
+static bool leads_to_new(struct sweep *sweep, const struct range_facts *facts)
+{
+    for (uint32_t i = 0; i < facts->link_count; i++) {
+        for (int argument = 0; argument < ARGUMENTS; argument++) {
+            ptrdiff_t at = hmgeti(sweep->wrappers,
+                                  sweep->links[facts->first_link + i].target * ARGUMENTS + argument);
+
+            if (at >= 0 && sweep->wrappers[at].wave + 1 == sweep->wave)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Analyses every function of which one range is wanted. The first wave wants those with atomics, which say which
+ * functions operate on their arguments; each further one wants the callers of those that the one before found. */
+static size_t run_wave(struct sweep *sweep)
+{
+    bool *wanted = calloc(sweep->range_count, sizeof(bool));
+    size_t analysed = 0;
+
+    for (size_t i = 0; i < sweep->range_count; i++) {
+        const struct range_facts *facts = &sweep->facts[i];
+
+        if (sweep->wave == 0 ? facts->has_atomic : leads_to_new(sweep, facts))
+            wanted[unit_root(sweep, i)] = true;
+    }
+    for (size_t i = 0; i < sweep->range_count; i++) {
+        if (!wanted[i])
+            continue;
+        analyse(sweep, i);
+        analysed++;
+    }
+    free(wanted);
+    return analysed;
+}
+
+static int by_address(const void *a, const void *b)
+{
+    const struct operation *x = a, *y = b;
+
+    return x->address < y->address ? -1 : x->address > y->address;
+}
+
+static int by_return(const void *a, const void *b)
+{
+    const struct caller *x = a, *y = b;
+
+    return x->returns_to < y->returns_to ? -1 : x->returns_to > y->returns_to;
+}
+
+static void finish(struct sweep *sweep)
+{
+    struct scan *scan = sweep->scan;
+
+    for (ptrdiff_t i = 0; i < hmlen(sweep->callers); i++)
+        arrput(scan->callers, sweep->callers[i].value);
+    array_sort(scan->callers, by_return);
+    array_sort(scan->operations, by_address);
+    for (size_t i = 0; i < sweep->range_count; i++)
+        scan->undecoded += sweep->facts[i].undecoded;
+    scan->ranges = sweep->range_count;
+    elf_file_text(sweep->file, &scan->text_start, &scan->text_end);
+}
+
+static void sweep_all(struct sweep *sweep)
+{
+    for (size_t i = 0; i < sweep->range_count; i++)
+        look_over(sweep, i);
+    join_parts(sweep);
+    for (sweep->wave = 0; sweep->wave < MAX_WAVES; sweep->wave++) {
+        if (!run_wave(sweep))
+            break;
+    }
+    finish(sweep);
+}
+
+struct scan *scan_file(const struct elf_file *file)
+{
+    struct sweep sweep = {.file = file};
+
+    sweep.ranges = elf_file_code(file, &sweep.range_count);
+    if (sweep.range_count == 0) {
+        fail("the file's .eh_frame tells of no code");
+        return NULL;
+    }
+    sweep.decoder = decoder_new();
+    sweep.facts = calloc(sweep.range_count, sizeof(*sweep.facts));
+    sweep.scan = calloc(1, sizeof(*sweep.scan));
+    sweep_all(&sweep);
+    decoder_free(sweep.decoder);
+    free(sweep.facts);
+    arrfree(sweep.links);
+    hmfree(sweep.wrappers);
+    hmfree(sweep.targets);
+    hmfree(sweep.callers);
+    return sweep.scan;
+}
+
+void scan_free(struct scan *scan)
+{
+    if (!scan)
+        return;
+    arrfree(scan->operations);
+    arrfree(scan->callers);
+    free(scan);
+}
+
+const struct caller *scan_caller(const struct scan *scan, uint64_t returns_to)
+{
+    struct caller key = {.returns_to = returns_to};
+
+    if (!scan->callers)
+        return NULL;
+    return bsearch(&key, scan->callers, arrlenu(scan->callers), sizeof(key), by_return);
+}
