@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define PROFILE_SCHEMA_VERSION 1
+#define PROFILE_TEXT_MAX (256u << 20) /* bytes of the string table: more is no recording, but an attack */
 
 /* Offset into profile.text, of a NUL-terminated UTF-8 string; 0 is "". */
 typedef uint32_t text_id;
@@ -115,7 +116,7 @@ struct profile {
 struct profile *profile_new(void);
 void profile_free(struct profile *profile);
 
-/* The id of a copy of string; equal strings get equal ids. */
+/* The id of a copy of string; equal strings get equal ids. Bytes that are not UTF-8 become U+FFFD. */
 text_id profile_text(struct profile *profile, const char *string);
 const char *profile_string(const struct profile *profile, text_id id);
 
