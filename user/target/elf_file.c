@@ -378,6 +378,19 @@ uint64_t elf_file_vaddr(const struct elf_file *file, uint64_t offset)
     return UINT64_MAX;
 }
 
+/* A mapping starts at a page's boundary, which may lie before the segment that it holds. */
+uint64_t elf_file_bias(const struct elf_file *file, uint64_t start, uint64_t offset)
+{
+    for (ptrdiff_t i = 0; i < arrlen(file->segments); i++) {
+        const GElf_Phdr *segment = &file->segments[i];
+        uint64_t page = segment->p_offset & ~0xfffull;
+
+        if ((segment->p_flags & PF_X) && offset >= page && offset - page < segment->p_filesz)
+            return start - (offset - segment->p_offset + segment->p_vaddr);
+    }
+    return UINT64_MAX;
+}
+
 void elf_file_text(const struct elf_file *file, uint64_t *start, uint64_t *end)
 {
     *start = UINT64_MAX;

@@ -45,6 +45,10 @@ const uint8_t *elf_file_bytes(const struct elf_file *file, uint64_t vaddr, size_
 uint64_t elf_file_offset(const struct elf_file *file, uint64_t vaddr);
 uint64_t elf_file_vaddr(const struct elf_file *file, uint64_t offset);
 
+/* The load bias (address in the process = address in the file + bias) of a process that has the executable code
+ * from offset on mapped at start; UINT64_MAX where no executable segment holds it. */
+uint64_t elf_file_bias(const struct elf_file *file, uint64_t start, uint64_t offset);
+
 /* The executable part of the image: [*start, *end) covers all executable segments. */
 void elf_file_text(const struct elf_file *file, uint64_t *start, uint64_t *end);
 
