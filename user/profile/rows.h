@@ -40,23 +40,35 @@ struct metric {
     bool exact;             /* the same in every run: may be gated */
     uint64_t (*of)(const struct row *row);
 };
-extern const struct metric metrics[];
+extern const struct metric metrics[]; /* the first is the default key: ops */
 extern const size_t metric_count;
 const struct metric *metric_find(const char *key); /* NULL if there is none */
 
+/*
+ * Contention is judged object by object: what two threads or more did to one object through one field is ranked.
+ * A name may stand for many objects, one for each thread perhaps, so it can have a row in both lists.
+ */
 struct rows {
     struct row *ranked;     /* stb_ds array: seen from two threads or more, hottest first */
     struct row *single;     /* stb_ds array: one thread only, hottest first */
     uint64_t ranked_ops, single_ops, cold_ops; /* cold: folded before it could be told which of the two */
+    uint64_t elsewhere_ops; /* of single_ops: on objects that other threads reach through other fields */
+    uint64_t ranked_objects, ranked_threads;   /* distinct, over all of ranked; folds do not count as objects */
     char **owned;           /* strings that the rows made themselves */
 };
 
-/* Sums counts into rows and sorts both lists by key (descending; ties by ops, then by names, so that the order
- * is the same in every run). The rows borrow from profile; free them first. */
+/* Sums counts into rows and sorts both lists by key (NULL: ops), descending; ties by ops, then by names, so that
+ * the order is the same in every run. The rows borrow from profile; free them first. */
 struct rows *rows_build(const struct profile *profile, const struct metric *key);
-void rows_free(struct rows *rows);
+void rows_free(struct rows *rows); /* takes NULL */
 
-/* The verdict: one sentence, malloc'ed. */
+/* Negative where a stands before b in a list that is sorted by key. */
+int row_order(const struct row *a, const struct row *b, const struct metric *key);
+
+/* The verdict: one sentence, malloc'ed; NULL only without memory. */
 char *verdict(const struct profile *profile, const struct rows *rows);
+
+/* What reference-count operations are called where only decrements were measured, and where increments too. */
+bool increfs_measured(const struct profile *profile);
 
 #endif

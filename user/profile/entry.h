@@ -1,0 +1,31 @@
+/* Counts on their way into rows: what rows.c groups and row.c sums. */
+#ifndef HOTREF_PROFILE_ENTRY_H
+#define HOTREF_PROFILE_ENTRY_H
+
+#include "profile/rows.h"
+
+/* One count, with all that grouping looks at. */
+struct entry {
+    text_id type, field;
+    text_id name; /* 0 in what folds */
+    uint32_t object;
+    uint32_t target, tid; /* of the thread; 0 in a fold of several */
+    const struct profile_count *count;
+};
+
+/* True if both are by the same thread. */
+static inline bool same_thread(const struct entry *a, const struct entry *b)
+{
+    return a->target == b->target && a->tid == b->tid;
+}
+
+/* As qsort() wants it. */
+static inline int compare(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* Sums entries of one (type, field, name), ordered by object, into a row. Reorders them. */
+struct row row_sum(const struct profile *profile, struct rows *rows, struct entry *entries, size_t count);
+
+#endif

@@ -1,0 +1,52 @@
+#include "profile/rows.h"
+
+#include <string.h>
+
+uint64_t row_ops(const struct row *row)
+{
+    return row->decrefs + row->increfs;
+}
+
+static uint64_t decrefs(const struct row *row)
+{
+    return row->decrefs;
+}
+
+static uint64_t threads(const struct row *row)
+{
+    return row->threads;
+}
+
+static uint64_t retries(const struct row *row)
+{
+    return row->retries;
+}
+
+static uint64_t bounces(const struct row *row)
+{
+    return row->bounces;
+}
+
+static uint64_t handoffs(const struct row *row)
+{
+    return row->handoffs;
+}
+
+const struct metric metrics[] = {
+    {"ops", "OPS", "reference-count operations by threads that do not own the object", true, row_ops},
+    {"decrefs", "DECREFS", "those of the operations that decrement", true, decrefs},
+    {"threads", "THREADS", "distinct threads that did them", true, threads},
+    {"retries", "RETRIES", "attempts that failed, as another thread got in between", false, retries},
+    {"bounces", "BOUNCES", "operations right after one on the same object from another CPU", false, bounces},
+    {"handoffs", "HANDOFFS", "decrements that queued the object for the thread that owns it", true, handoffs},
+};
+const size_t metric_count = sizeof(metrics) / sizeof(metrics[0]);
+
+const struct metric *metric_find(const char *key)
+{
+    for (size_t i = 0; i < metric_count; i++) {
+        if (strcmp(metrics[i].key, key) == 0)
+            return &metrics[i];
+    }
+    return NULL;
+}

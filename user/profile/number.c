@@ -1,0 +1,44 @@
+#include "profile/number.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *number_grouped(uint64_t number, char text[NUMBER_SIZE])
+{
+    char digits[NUMBER_SIZE];
+    int length = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)number);
+    char *to = text;
+
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            *to++ = ',';
+        *to++ = digits[i];
+    }
+    *to = '\0';
+    return text;
+}
+
+const char *number_share(uint64_t part, uint64_t whole, char text[NUMBER_SIZE])
+{
+    double percent = whole ? 100.0 * (double)part / (double)whole : 0;
+
+    if (part > 0 && percent < 1)
+        return strcpy(text, "under 1 %");
+    if (part < whole && percent > 99)
+        return strcpy(text, "over 99 %");
+    snprintf(text, NUMBER_SIZE, "%.0f %%", percent);
+    return text;
+}
+
+const char *number_duration(uint64_t nanoseconds, char text[NUMBER_SIZE])
+{
+    double seconds = (double)nanoseconds / 1e9;
+    uint64_t whole = nanoseconds / 1000000000;
+
+    if (seconds < 120)
+        snprintf(text, NUMBER_SIZE, seconds < 10 ? "%.2f s" : "%.1f s", seconds);
+    else
+        snprintf(text, NUMBER_SIZE, "%llu min %u s", (unsigned long long)(whole / 60),
+                 (unsigned)(whole % 60));
+    return text;
+}

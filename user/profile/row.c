@@ -1,0 +1,173 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profile/entry.h"
+#include "profile/number.h"
+#include "util/array.h"
+
+/* The address, the owner and the number of the objects; entries are ordered by object. */
+static void sum_objects(const struct profile *profile, struct row *row, const struct entry *entries,
+                        size_t count)
+{
+    const struct profile_object *first = &profile->objects[entries[0].object];
+    bool one_owner = true;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct profile_object *object = &profile->objects[entries[i].object];
+
+        if (i > 0 && entries[i].object == entries[i - 1].object)
+            continue;
+        row->objects += object->others ? object->others : 1;
+        one_owner = one_owner && object->owner == first->owner;
+    }
+    row->owner = one_owner ? profile_string(profile, first->owner) : "";
+    row->address = row->objects == 1 && !row->fold ? first->address : 0;
+}
+
+static void sum_counts(struct row *row, const struct entry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct profile_count *from = entries[i].count;
+
+        row->decrefs += from->decrefs;
+        row->increfs += from->increfs;
+        row->handoffs += from->handoffs;
+        row->retries += from->retries;
+        row->bounces += from->bounces;
+        if (from->field_source && (!row->field_source || from->field_source < row->field_source))
+            row->field_source = from->field_source;
+    }
+}
+
+static int by_thread(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+
+    return compare(a->target, b->target) ?: compare(a->tid, b->tid);
+}
+
+static int by_text(const void *left, const void *right)
+{
+    const char *const *a = left, *const *b = right;
+
+    return strcmp(*a, *b);
+}
+
+static void sort_names(const char **names)
+{
+    size_t kept = 0;
+
+    if (arrlenu(names) > 1)
+        qsort(names, arrlenu(names), sizeof(*names), by_text);
+    for (size_t i = 0; i < arrlenu(names); i++) {
+        if (kept == 0 || strcmp(names[i], names[kept - 1]) != 0)
+            names[kept++] = names[i];
+    }
+    if (names)
+        arrsetlen(names, kept);
+}
+
+/* Threads of a fold are not known one by one; it says how many its most shared object had. */
+static void sum_threads(const struct profile *profile, struct row *row, struct entry *entries, size_t count)
+{
+    uint32_t most = 0, distinct = 0;
+
+    qsort(entries, count, sizeof(*entries), by_thread);
+    for (size_t i = 0; i < count; i++) {
+        const struct profile_count *from = entries[i].count;
+        const char *name = profile_string(profile, profile->threads[from->thread].name);
+
+        most = from->threads > most ? from->threads : most;
+        if (!from->thread || (i > 0 && same_thread(&entries[i], &entries[i - 1])))
+            continue;
+        distinct++;
+        if (*name)
+            arrput(row->thread_names, name);
+    }
+    row->threads = distinct > most ? distinct : most;
+    sort_names(row->thread_names);
+}
+
+/* Sites of two targets may be the same place in the same binary. */
+static int compare_sites(const struct profile_site *a, const struct profile_site *b)
+{
+    return compare(a->function, b->function) ?: compare(a->operation, b->operation)
+        ?: compare(a->binary, b->binary) ?: compare(a->address, b->address);
+}
+
+static int by_site(const void *left, const void *right, void *argument)
+{
+    const struct profile_site *sites = argument;
+    const struct entry *a = left, *b = right;
+
+    return compare_sites(&sites[a->count->site], &sites[b->count->site]);
+}
+
+static int by_ops(const void *left, const void *right)
+{
+    const struct row_site *a = left, *b = right;
+
+    return compare(b->decrefs + b->increfs, a->decrefs + a->increfs) ?: strcmp(a->function, b->function)
+        ?: strcmp(a->operation, b->operation) ?: strcmp(a->binary, b->binary)
+        ?: compare(a->address, b->address);
+}
+
+static void add_to_site(struct row_site *site, const struct profile_count *from)
+{
+    site->decrefs += from->decrefs;
+    site->increfs += from->increfs;
+    site->handoffs += from->handoffs;
+    site->retries += from->retries;
+    site->bounces += from->bounces;
+}
+
+static void sum_sites(const struct profile *profile, struct row *row, struct entry *entries, size_t count)
+{
+    const struct profile_site *last = NULL, *site;
+
+    qsort_r(entries, count, sizeof(*entries), by_site, profile->sites);
+    for (size_t i = 0; i < count; i++) {
+        site = &profile->sites[entries[i].count->site];
+        if (!last || compare_sites(site, last) != 0) {
+            struct row_site empty = {.function = profile_string(profile, site->function),
+                                     .operation = profile_string(profile, site->operation),
+                                     .binary = profile_string(profile, site->binary),
+                                     .address = site->address};
+
+            arrput(row->sites, empty);
+        }
+        add_to_site(&arrlast(row->sites), entries[i].count);
+        last = site;
+    }
+    qsort(row->sites, arrlenu(row->sites), sizeof(*row->sites), by_ops);
+    row->function = row->sites[0].function;
+}
+
+static const char *fold_name(struct rows *rows, uint64_t objects)
+{
+    char number[NUMBER_SIZE], *name;
+
+    if (asprintf(&name, "%s other%s", number_grouped(objects, number), objects == 1 ? "" : "s") < 0)
+        return "others";
+    arrput(rows->owned, name);
+    return name;
+}
+
+struct row row_sum(const struct profile *profile, struct rows *rows, struct entry *entries, size_t count)
+{
+    struct row row = {
+        .type = profile_string(profile, entries[0].type),
+        .field = profile_string(profile, entries[0].field),
+        .object = profile_string(profile, entries[0].name),
+        .fold = entries[0].name == 0,
+    };
+
+    sum_objects(profile, &row, entries, count);
+    sum_counts(&row, entries, count);
+    sum_threads(profile, &row, entries, count);
+    sum_sites(profile, &row, entries, count);
+    if (row.fold)
+        row.object = fold_name(rows, row.objects);
+    return row;
+}

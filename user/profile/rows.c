@@ -1,0 +1,287 @@
+#include "profile/rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "profile/entry.h"
+#include "util/array.h"
+#include "util/error.h"
+
+/* What one object's counts through one field amount to. */
+enum part { COLD, ALONE, CONTENDED };
+
+/* What is at hand while rows are built. */
+struct builder {
+    const struct profile *profile;
+    struct rows *rows;
+    struct entry *entries;   /* all counts, grouped by sorting */
+    struct entry *alone;     /* of the group at hand: objects of one thread, ... */
+    struct entry *contended; /* ... and those of several */
+    bool *object_shared;     /* by object: several threads reach it, through whatever field */
+    bool *object_ranked;     /* by object: is in a ranked row */
+};
+
+static uint64_t count_ops(const struct profile_count *count)
+{
+    return count->decrefs + count->increfs;
+}
+
+/* An object that has no name, or is a fold already, goes into "N others". */
+static text_id name_to_group(const struct profile_object *object)
+{
+    return object->others ? 0 : object->name;
+}
+
+static struct entry *entries_of(const struct profile *profile)
+{
+    struct entry *entries = NULL;
+
+    arrsetcap(entries, arrlenu(profile->counts));
+    for (size_t i = 1; i < arrlenu(profile->counts); i++) {
+        const struct profile_count *count = &profile->counts[i];
+        const struct profile_object *object = &profile->objects[count->object];
+        const struct profile_thread *thread = &profile->threads[count->thread];
+        struct entry entry = {object->type,  count->field,   name_to_group(object),
+                              count->object, thread->target, thread->tid,
+                              count};
+
+        arrput(entries, entry);
+    }
+    return entries;
+}
+
+static int by_thread(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+
+    return compare(a->target, b->target) ?: compare(a->tid, b->tid);
+}
+
+static int by_object(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+
+    return compare(a->object, b->object) ?: by_thread(a, b);
+}
+
+static int by_group(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+
+    return compare(a->type, b->type) ?: compare(a->field, b->field) ?: compare(a->name, b->name) ?: by_object(a, b);
+}
+
+static void sort_entries(struct entry *entries, int (*order)(const void *, const void *))
+{
+    if (arrlenu(entries) > 1)
+        qsort(entries, arrlenu(entries), sizeof(*entries), order);
+}
+
+static bool same_group(const struct entry *a, const struct entry *b)
+{
+    return a->type == b->type && a->field == b->field && a->name == b->name;
+}
+
+/* The end of the entries from begin on that belong to the same object, within the same group. */
+static size_t object_end(const struct entry *entries, size_t begin, size_t end)
+{
+    size_t i = begin + 1;
+
+    while (i < end && entries[i].object == entries[begin].object)
+        i++;
+    return i;
+}
+
+static enum part part_of_fold(const struct entry *entries, size_t count)
+{
+    uint32_t threads = 0;
+
+    for (size_t i = 0; i < count; i++)
+        threads = entries[i].count->threads > threads ? entries[i].count->threads : threads;
+    return threads >= 2 ? CONTENDED : threads == 1 ? ALONE : COLD;
+}
+
+/* Entries of one object are ordered by thread: if the ends agree, so does all between. */
+static enum part part_of(const struct profile *profile, const struct entry *entries, size_t count)
+{
+    if (profile->objects[entries[0].object].others)
+        return part_of_fold(entries, count);
+    return same_thread(&entries[0], &entries[count - 1]) ? ALONE : CONTENDED;
+}
+
+static void mark_shared_objects(struct builder *builder)
+{
+    struct entry *entries = builder->entries;
+
+    sort_entries(entries, by_object);
+    for (size_t i = 1; i < arrlenu(entries); i++) {
+        if (entries[i].object == entries[i - 1].object && !same_thread(&entries[i], &entries[i - 1]))
+            builder->object_shared[entries[i].object] = true;
+    }
+}
+
+static void place(struct builder *builder, const struct entry *entry, enum part part)
+{
+    struct rows *rows = builder->rows;
+    uint64_t ops = count_ops(entry->count);
+
+    switch (part) {
+    case COLD:
+        rows->cold_ops += ops;
+        break;
+    case ALONE:
+        rows->single_ops += ops;
+        rows->elsewhere_ops += builder->object_shared[entry->object] ? ops : 0;
+        arrput(builder->alone, *entry);
+        break;
+    case CONTENDED:
+        rows->ranked_ops += ops;
+        builder->object_ranked[entry->object] = true;
+        arrput(builder->contended, *entry);
+        break;
+    }
+}
+
+static void add_row(struct builder *builder, struct row **list, struct entry *entries)
+{
+    if (arrlenu(entries) > 0)
+        arrput(*list, row_sum(builder->profile, builder->rows, entries, arrlenu(entries)));
+}
+
+/* One (type, field, name), of which one row comes, or two. */
+static void add_group(struct builder *builder, size_t begin, size_t end)
+{
+    const struct entry *entries = builder->entries;
+
+    arrsetlen(builder->alone, 0);
+    arrsetlen(builder->contended, 0);
+    for (size_t next; begin < end; begin = next) {
+        next = object_end(entries, begin, end);
+        enum part part = part_of(builder->profile, &entries[begin], next - begin);
+
+        for (size_t i = begin; i < next; i++)
+            place(builder, &entries[i], part);
+    }
+    add_row(builder, &builder->rows->ranked, builder->contended);
+    add_row(builder, &builder->rows->single, builder->alone);
+}
+
+static void add_groups(struct builder *builder)
+{
+    const struct entry *entries = builder->entries;
+    size_t count = arrlenu(entries);
+
+    for (size_t begin = 0, end; begin < count; begin = end) {
+        end = begin + 1;
+        while (end < count && same_group(&entries[begin], &entries[end]))
+            end++;
+        add_group(builder, begin, end);
+    }
+}
+
+static void count_ranked_objects(struct builder *builder)
+{
+    const struct profile *profile = builder->profile;
+
+    for (size_t i = 1; i < arrlenu(profile->objects); i++)
+        builder->rows->ranked_objects += builder->object_ranked[i] && !profile->objects[i].others;
+}
+
+/* Distinct threads on ranked objects; a fold knows their number only. */
+static void count_ranked_threads(struct builder *builder)
+{
+    struct rows *rows = builder->rows;
+    const struct entry *entries = builder->entries, *last = NULL;
+
+    sort_entries(builder->entries, by_thread);
+    for (size_t i = 0; i < arrlenu(entries); i++) {
+        if (!entries[i].count->thread || !builder->object_ranked[entries[i].object])
+            continue;
+        rows->ranked_threads += !last || !same_thread(last, &entries[i]);
+        last = &entries[i];
+    }
+    for (size_t i = 0; i < arrlenu(rows->ranked); i++) {
+        if (rows->ranked[i].threads > rows->ranked_threads)
+            rows->ranked_threads = rows->ranked[i].threads;
+    }
+}
+
+int row_order(const struct row *a, const struct row *b, const struct metric *key)
+{
+    return compare(key->of(b), key->of(a)) ?: compare(row_ops(b), row_ops(a)) ?: strcmp(a->type, b->type)
+        ?: strcmp(a->field, b->field) ?: strcmp(a->object, b->object) ?: a->fold - b->fold;
+}
+
+static int by_key(const void *left, const void *right, void *key)
+{
+    return row_order(left, right, key);
+}
+
+static void sort_rows(struct row *rows, const struct metric *key)
+{
+    if (arrlenu(rows) > 1)
+        qsort_r(rows, arrlenu(rows), sizeof(*rows), by_key, (void *)(uintptr_t)key);
+}
+
+static void build(struct builder *builder)
+{
+    builder->entries = entries_of(builder->profile);
+    mark_shared_objects(builder);
+    sort_entries(builder->entries, by_group);
+    add_groups(builder);
+    count_ranked_objects(builder);
+    count_ranked_threads(builder);
+}
+
+static void free_builder(struct builder *builder)
+{
+    arrfree(builder->entries);
+    arrfree(builder->alone);
+    arrfree(builder->contended);
+    free(builder->object_shared);
+    free(builder->object_ranked);
+}
+
+struct rows *rows_build(const struct profile *profile, const struct metric *key)
+{
+    size_t objects = arrlenu(profile->objects);
+    struct builder builder = {
+        .profile = profile,
+        .rows = calloc(1, sizeof(*builder.rows)),
+        .object_shared = calloc(objects, sizeof(bool)),
+        .object_ranked = calloc(objects, sizeof(bool)),
+    };
+
+    if (!builder.rows || !builder.object_shared || !builder.object_ranked) {
+        fail("cannot sum the profile: out of memory");
+        free_builder(&builder);
+        free(builder.rows);
+        return NULL;
+    }
+    build(&builder);
+    sort_rows(builder.rows->ranked, key ? key : &metrics[0]);
+    sort_rows(builder.rows->single, key ? key : &metrics[0]);
+    free_builder(&builder);
+    return builder.rows;
+}
+
+static void free_list(struct row *list)
+{
+    for (size_t i = 0; i < arrlenu(list); i++) {
+        arrfree(list[i].thread_names);
+        arrfree(list[i].sites);
+    }
+    arrfree(list);
+}
+
+void rows_free(struct rows *rows)
+{
+    if (!rows)
+        return;
+    free_list(rows->ranked);
+    free_list(rows->single);
+    for (size_t i = 0; i < arrlenu(rows->owned); i++)
+        free(rows->owned[i]);
+    arrfree(rows->owned);
+    free(rows);
+}

@@ -1,0 +1,195 @@
+/* The sentence above the rows. It claims what was counted and nothing else: no time is measured here. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profile/number.h"
+#include "profile/rows.h"
+#include "profile/utf8.h"
+#include "util/array.h"
+
+#define NAME_MAX_BYTES 60
+
+bool increfs_measured(const struct profile *profile)
+{
+    for (size_t i = 1; i < arrlenu(profile->counts); i++) {
+        if (profile->counts[i].increfs)
+            return true;
+    }
+    return false;
+}
+
+static const char *op_word(const struct profile *profile)
+{
+    return increfs_measured(profile) ? "shared reference-count operations" : "shared decrements";
+}
+
+static uint64_t total_ops(const struct rows *rows)
+{
+    return rows->ranked_ops + rows->single_ops + rows->cold_ops;
+}
+
+/* " in 1.2 s"; nothing where no duration is known. */
+static void print_duration(FILE *out, const struct profile *profile)
+{
+    char text[NUMBER_SIZE];
+
+    if (profile->meta.duration_ns)
+        fprintf(out, " in %s", number_duration(profile->meta.duration_ns, text));
+}
+
+/* A name short enough for a sentence, cut between characters. */
+static void print_name(FILE *out, const char *name)
+{
+    size_t length = strlen(name), kept = 0, size;
+    uint32_t code;
+
+    while (kept < length && kept < NAME_MAX_BYTES && (size = utf8_decode(name + kept, length - kept, &code)))
+        kept += size;
+    fprintf(out, "%.*s%s", (int)kept, name, kept < length ? "…" : "");
+}
+
+/* The list may be sorted by another key. */
+static const struct row *hottest(const struct rows *rows)
+{
+    const struct row *best = &rows->ranked[0];
+
+    for (size_t i = 1; i < arrlenu(rows->ranked); i++) {
+        if (row_order(&rows->ranked[i], best, &metrics[0]) < 0)
+            best = &rows->ranked[i];
+    }
+    return best;
+}
+
+static void print_hottest(FILE *out, const struct rows *rows)
+{
+    const struct row *row = hottest(rows);
+    char share[NUMBER_SIZE];
+
+    fputs(", hottest ", out);
+    print_name(out, *row->field ? row->field : "an unknown field");
+    fputs(" (", out);
+    print_name(out, row->object);
+    fprintf(out, ", %s)", number_share(row_ops(row), total_ops(rows), share));
+}
+
+/* Objects that only a fold knows are many, and at least one of them is contended. */
+static void print_objects(FILE *out, const struct rows *rows)
+{
+    char number[NUMBER_SIZE];
+
+    if (!rows->ranked_objects)
+        fputs("objects too cold to name", out);
+    else
+        fprintf(out, "%s object%s", number_grouped(rows->ranked_objects, number),
+                rows->ranked_objects == 1 ? "" : "s");
+}
+
+static void print_contended(FILE *out, const struct profile *profile, const struct rows *rows)
+{
+    char number[NUMBER_SIZE];
+
+    fprintf(out, "%s threads fight over ", number_grouped(rows->ranked_threads, number));
+    print_objects(out, rows);
+    fprintf(out, ": %s of ", number_grouped(rows->ranked_ops, number));
+    fprintf(out, "%s %s", number_grouped(total_ops(rows), number), op_word(profile));
+    print_duration(out, profile);
+    fprintf(out, " (%s)", number_share(rows->ranked_ops, total_ops(rows), number));
+    print_hottest(out, rows);
+}
+
+/* Nothing is ranked, which is good news only as far as it was seen. */
+static void print_uncontended(FILE *out, const struct profile *profile, const struct rows *rows)
+{
+    char number[NUMBER_SIZE];
+
+    fprintf(out, "no object is contended%s: ", rows->elsewhere_ops ? " through one field" : "");
+    fprintf(out, "%s %s", number_grouped(total_ops(rows), number), op_word(profile));
+    print_duration(out, profile);
+    if (rows->single_ops)
+        fputs(", each object's by one thread only", out);
+    if (rows->elsewhere_ops)
+        fprintf(out, " for each field, but %s on objects that other threads reach through other fields",
+                number_grouped(rows->elsewhere_ops, number));
+    if (rows->cold_ops)
+        fprintf(out, "%s%s on objects too cold to tell", rows->single_ops ? ", and " : ", ",
+                rows->single_ops ? number_grouped(rows->cold_ops, number) : "all");
+}
+
+/* "; a lower bound: " before the first caveat, ", " before the next. */
+static void print_separator(FILE *out, int *caveats)
+{
+    fputs((*caveats)++ ? ", " : "; a lower bound: ", out);
+}
+
+static void print_coverage(FILE *out, const struct profile *profile, int *caveats)
+{
+    uint64_t found = 0, missed = 0;
+
+    for (size_t i = 1; i < arrlenu(profile->targets); i++) {
+        const struct profile_target *target = &profile->targets[i];
+
+        found += target->decrements;
+        missed += target->decrements > target->armed ? target->decrements - target->armed : 0;
+    }
+    if (!missed)
+        return;
+    print_separator(out, caveats);
+    fprintf(out, "%llu of %llu decrements in the machine code carry no probe", (unsigned long long)missed,
+            (unsigned long long)found);
+}
+
+static void print_caveats(FILE *out, const struct profile *profile)
+{
+    const struct profile_meta *meta = &profile->meta;
+    char number[NUMBER_SIZE];
+    int caveats = 0;
+
+    if (meta->live_probes < meta->armed_probes) {
+        print_separator(out, &caveats);
+        fprintf(out, "only %u of %u probes were live", meta->live_probes, meta->armed_probes);
+    }
+    if (meta->lost) {
+        print_separator(out, &caveats);
+        fprintf(out, "%s operation%s lost", number_grouped(meta->lost, number),
+                meta->lost == 1 ? " was" : "s were");
+    } else if (!meta->complete) {
+        print_separator(out, &caveats);
+        fputs("the recording is incomplete", out);
+    }
+    print_coverage(out, profile, &caveats);
+}
+
+static void print_verdict(FILE *out, const struct profile *profile, const struct rows *rows)
+{
+    const struct profile_meta *meta = &profile->meta;
+
+    if (total_ops(rows) == 0 && meta->armed_probes == 0) {
+        fputs("nothing was measured: no probe was armed", out);
+        return;
+    }
+    if (total_ops(rows) == 0 && meta->live_probes == 0) {
+        fprintf(out, "nothing was measured: none of %u probes was live", meta->armed_probes);
+        return;
+    }
+    if (arrlenu(rows->ranked) > 0)
+        print_contended(out, profile, rows);
+    else
+        print_uncontended(out, profile, rows);
+    print_caveats(out, profile);
+}
+
+char *verdict(const struct profile *profile, const struct rows *rows)
+{
+    char *sentence = NULL;
+    size_t size;
+    FILE *out = open_memstream(&sentence, &size);
+
+    if (!out)
+        return NULL;
+    print_verdict(out, profile, rows);
+    if (fclose(out) == 0)
+        return sentence;
+    free(sentence);
+    return NULL;
+}
