@@ -1,0 +1,866 @@
+/*
+ * Counts reference-count operations where they happen. Each probe stands behind a compare-exchange on some object's
+ * ob_ref_shared; what it should read there the user side has worked out before (struct abi_site). A hit finds the
+ * object, the object that its pointer was read from, and the row of (object, place, thread) that it adds to.
+ *
+ * Whatever is read from the target is hostile: every read may fail, and nothing read is trusted as a bound.
+ */
+#include "kernel.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#include "abi.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define E_EXIST 17
+#define HEADER_TYPE 24
+#define TYPE_SUBCLASS (1ull << 31)
+#define HEAP_TYPE (1ull << 9)
+#define DICT_ENTRIES 8
+#define LAST_CPU_SLOTS 16384
+
+/* Knobs, set before loading. */
+const volatile u32 plain = 0;     /* 1: count per object only; 2: do nothing at all. For make bench */
+const volatile u32 full_at = ABI_ROWS / 2;
+
+/* Which of the two row maps is written to; the user side flips it and takes the other one. */
+volatile u32 active_rows;
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, ABI_SITES);
+    __type(key, u32);
+    __type(value, struct abi_site);
+} sites SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, ABI_TARGETS);
+    __type(key, u32);
+    __type(value, struct abi_target);
+} targets SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, ABI_TARGETS);
+    __type(key, u32);
+    __type(value, struct abi_layout);
+} layouts SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, ABI_CALLERS);
+    __type(key, u32);
+    __type(value, struct abi_caller);
+} callers SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, ABI_CALLER_CHUNKS);
+    __type(key, u32);
+    __type(value, struct abi_caller_chunk);
+} caller_chunks SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, ABI_ROWS);
+    __type(key, struct abi_key);
+    __type(value, struct abi_row);
+} rows_0 SEC(".maps"), rows_1 SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, ABI_COLD);
+    __type(key, struct abi_cold_key);
+    __type(value, struct abi_counts);
+} cold SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, ABI_TYPES);
+    __type(key, struct abi_type_key);
+    __type(value, struct abi_type);
+} types SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, ABI_TYPES);
+    __type(key, u32);
+    __type(value, u32);
+} threads SEC(".maps");
+
+/* By address: which object's count was changed last, and on which CPU. Collisions lose bounces, never make any. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, LAST_CPU_SLOTS);
+    __type(key, u32);
+    __type(value, u64);
+} last_cpus SEC(".maps");
+
+/* Programs that are writing to rows_0 and rows_1 right now, and rows that each holds. */
+struct in_flight {
+    u64 writers[2];
+    u64 rows[2];
+};
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, u32);
+    __type(value, struct in_flight);
+} in_flight SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, ABI_STATS);
+    __type(key, u32);
+    __type(value, u64);
+} stats SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 2 << 20);
+} events SEC(".maps");
+
+static __always_inline void count_stat(u32 which, u64 by)
+{
+    u64 *stat = bpf_map_lookup_elem(&stats, &which);
+
+    if (stat)
+        *stat += by;
+}
+
+static __always_inline u64 read_u64(u64 address)
+{
+    u64 value = 0;
+
+    bpf_probe_read_user(&value, sizeof(value), (void *)address);
+    return value;
+}
+
+/* Types */
+
+/* Whether the object at address is a type: its own type, or that one's, says so in its flags. */
+static __always_inline int is_type(const struct abi_layout *layout, u64 address)
+{
+    u64 meta = read_u64(address + HEADER_TYPE);
+
+    return meta && (read_u64(meta + layout->type_flags) & TYPE_SUBCLASS);
+}
+
+static __noinline int read_text(struct abi_text *text, u64 string, const struct abi_layout *layout)
+{
+    u32 state = 0, length, width, bytes;
+    u64 data;
+
+    if (!text || !layout)
+        return 0;
+    text->bytes = 0;
+    if (!string || bpf_probe_read_user(&state, sizeof(state), (void *)(string + layout->str_state)))
+        return 0;
+    if (!(state & (1u << (layout->compact_bit & 31))))
+        return 0;
+    length = read_u64(string + layout->str_length);
+    width = (state >> (layout->kind_shift & 31)) & 7;
+    if (width != 1 && width != 2 && width != 4)
+        return 0;
+    text->ascii = (state >> (layout->ascii_bit & 31)) & 1;
+    data = string + (text->ascii ? layout->str_ascii_data : layout->str_data);
+    bytes = length > ABI_TEXT ? ABI_TEXT : length * width;
+    if (bytes > ABI_TEXT)
+        bytes = ABI_TEXT;
+    if (bpf_probe_read_user(text->data, bytes, (void *)data))
+        return 0;
+    text->length = length;
+    text->width = width;
+    text->bytes = bytes;
+    return 0;
+}
+
+static __always_inline void read_c_string(struct abi_text *text, u64 address)
+{
+    long size = bpf_probe_read_user_str(text->data, ABI_TEXT, (void *)address);
+
+    text->width = 0;
+    text->ascii = 1;
+    text->bytes = size > 1 && size <= ABI_TEXT ? size - 1 : 0;
+    text->length = text->bytes;
+}
+
+/* Reads the value of the str key that is `length` characters long and starts with `word`, from the first entries of
+ * a dict with a table of its own. */
+static __noinline u64 dict_value(u64 dict, u64 word, u64 length, const struct abi_layout *layout)
+{
+    u64 keys, entry, key, found = 0;
+    u8 head[16];
+    u32 stride, i;
+
+    if (!layout)
+        return 0;
+    keys = read_u64(dict + layout->dict_keys);
+    if (!keys || bpf_probe_read_user(head, sizeof(head), (void *)keys))
+        return 0;
+    entry = keys + 32 + (1ull << (head[9] & 31));
+    stride = head[10] ? 16 : 24;
+    for (i = 0; i < DICT_ENTRIES; i++, entry += stride) {
+        key = read_u64(entry + stride - 16);
+        if (!key || read_u64(key + layout->str_length) != length || read_u64(key + layout->str_ascii_data) != word)
+            continue;
+        found = read_u64(entry + stride - 8);
+        break;
+    }
+    return found;
+}
+
+#define WORD(a, b, c, d, e, f, g, h)                                                                                \
+    ((u64)(a) | (u64)(b) << 8 | (u64)(c) << 16 | (u64)(d) << 24 | (u64)(e) << 32 | (u64)(f) << 40 |                 \
+     (u64)(g) << 48 | (u64)(h) << 56)
+#define WORD_NAME WORD('_', '_', 'n', 'a', 'm', 'e', '_', '_')
+#define WORD_MODULE WORD('_', '_', 'm', 'o', 'd', 'u', 'l', 'e')
+#define MODULE_LENGTH 10
+
+/* text[0]: a heap type's qualname, another's tp_name; text[1]: a heap type's __module__. */
+static __always_inline void describe_type(struct abi_event *event, u64 type, const struct abi_layout *layout)
+{
+    event->heap = !!(read_u64(type + layout->type_flags) & HEAP_TYPE);
+    if (!event->heap) {
+        read_c_string(&event->text[0], read_u64(type + layout->type_name));
+        return;
+    }
+    read_text(&event->text[0], read_u64(type + layout->heap_qualname), layout);
+    read_text(&event->text[1], dict_value(read_u64(type + layout->type_dict), WORD_MODULE, MODULE_LENGTH, layout),
+              layout);
+    /* C code makes heap types whose tp_name holds the module too. */
+    read_c_string(&event->text[2], read_u64(type + layout->type_name));
+}
+
+static __always_inline struct abi_event *new_event(u32 kind, u32 target)
+{
+    struct abi_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+    if (!event) {
+        count_stat(ABI_STAT_LOST_EVENTS, 1);
+        return 0;
+    }
+    event->event = kind;
+    event->target = target;
+    event->tid = (u32)bpf_get_current_pid_tgid();
+    event->heap = 0;
+    event->kind = 0;
+    event->text[0].bytes = event->text[1].bytes = event->text[2].bytes = 0;
+    event->text[0].length = event->text[1].length = event->text[2].length = 0;
+    event->words[0] = event->words[1] = event->words[2] = event->words[3] = 0;
+    return event;
+}
+
+static __noinline int announce_type(u64 type, u32 target, const struct abi_layout *layout)
+{
+    struct abi_event *event;
+
+    if (!layout || !(event = new_event(ABI_EVENT_TYPE, target)))
+        return 0;
+    event->object = type;
+    describe_type(event, type, layout);
+    bpf_ringbuf_submit(event, 0);
+    return 1;
+}
+
+/* What is known of type, found out on first sight; kind ABI_KIND_NO_TYPE where it is none. */
+static __noinline int find_type(u64 type, u32 target, const struct abi_layout *layout, struct abi_type *found)
+{
+    struct abi_type_key key = {.type = type, .target = target};
+    struct abi_type *known = bpf_map_lookup_elem(&types, &key);
+
+    if (!layout || !found)
+        return 0;
+    if (known && known->announced) {
+        *found = *known;
+        return 0;
+    }
+    if (known)
+        *found = *known;
+    else if (!type || !is_type(layout, type))
+        found->kind = ABI_KIND_NO_TYPE;
+    else if (read_u64(type + layout->type_flags) & TYPE_SUBCLASS)
+        found->kind = ABI_KIND_TYPE;
+    found->announced = found->kind == ABI_KIND_NO_TYPE || announce_type(type, target, layout);
+    bpf_map_update_elem(&types, &key, found, BPF_ANY);
+    return 0;
+}
+
+/* Slots */
+
+struct hit {
+    struct pt_regs *ctx;
+    const struct abi_site *site;
+    const struct abi_target *target;
+    const struct abi_layout *layout;
+    u64 stack;
+};
+
+static __always_inline u64 reg_at(struct pt_regs *ctx, u32 offset)
+{
+    u64 value = 0;
+
+    bpf_probe_read_kernel(&value, sizeof(value), (void *)ctx + (offset & 0xff));
+    return value;
+}
+
+/* A location in the frame of the probe itself. */
+static __always_inline u64 locate(const struct hit *hit, const struct abi_location *location)
+{
+    switch (location->place) {
+    case ABI_PLACE_REG:
+        return reg_at(hit->ctx, location->where);
+    case ABI_PLACE_STACK:
+        return read_u64(hit->stack + location->offset);
+    case ABI_PLACE_FIXED:
+        return hit->target->bias + location->offset;
+    default:
+        return 0;
+    }
+}
+
+/* A location in the frame of the probe's caller, whose rsp before the call was base. */
+static __always_inline u64 locate_1(const struct hit *hit, const struct abi_location *location, u64 base)
+{
+    if (location->place == ABI_PLACE_REG)
+        return location->where < ABI_SAVED ? locate(hit, &hit->site->frame.saved[location->where]) : 0;
+    if (location->place == ABI_PLACE_STACK)
+        return read_u64(base + location->offset);
+    return location->place == ABI_PLACE_FIXED ? hit->target->bias + location->offset : 0;
+}
+
+/* The same one caller further up. */
+static __always_inline u64 locate_2(const struct hit *hit, const struct abi_caller *first,
+                                    const struct abi_location *location, u64 first_base, u64 base)
+{
+    if (location->place == ABI_PLACE_REG)
+        return location->where < ABI_SAVED ? locate_1(hit, &first->frame.saved[location->where], first_base) : 0;
+    if (location->place == ABI_PLACE_STACK)
+        return read_u64(base + location->offset);
+    return location->place == ABI_PLACE_FIXED ? hit->target->bias + location->offset : 0;
+}
+
+static __always_inline const struct abi_caller *find_caller(const struct abi_target *target, u64 returns_to)
+{
+    u64 offset = returns_to - target->text_start;
+    struct abi_caller_chunk *chunk;
+    struct abi_caller *caller;
+    u32 at;
+
+    if (offset >= target->text_end - target->text_start)
+        return 0;
+    at = target->chunks + (u32)(offset >> 2) / ABI_CALLER_CHUNK;
+    chunk = bpf_map_lookup_elem(&caller_chunks, &at);
+    if (!chunk)
+        return 0;
+    at = chunk->index[(offset >> 2) & (ABI_CALLER_CHUNK - 1)];
+    if (at-- == 0)
+        return 0;
+    caller = bpf_map_lookup_elem(&callers, &at);
+    return caller && caller->returns_to + target->bias == returns_to ? caller : 0;
+}
+
+struct bases {
+    u64 base, outer;
+};
+
+/* The slot of a site that operates on an argument stands in the caller, or in that one's caller. */
+static __always_inline void climb(const struct hit *hit, struct abi_key *key, struct bases *bases)
+{
+    const struct abi_caller *first, *second;
+    const struct abi_slot *slot;
+    u32 argument = hit->site->argument;
+    u64 at = hit->stack + hit->site->frame.depth, at_2, returns_to;
+
+    if (hit->site->frame.depth < 0)
+        return;
+    key->returns_to = read_u64(at);
+    key->level = 1;
+    first = find_caller(hit->target, key->returns_to);
+    if (!first)
+        return;
+    argument &= ABI_ARGUMENTS - 1;
+    slot = &first->slots[argument];
+    if (first->known & (1u << argument)) {
+        bases->base = locate_1(hit, &slot->base, at + 8);
+        bases->outer = locate_1(hit, &slot->outer, at + 8);
+        return;
+    }
+    argument = first->passes[argument];
+    if (argument >= ABI_ARGUMENTS || first->frame.depth < 0)
+        return;
+    at_2 = at + 8 + first->frame.depth;
+    returns_to = read_u64(at_2);
+    second = find_caller(hit->target, returns_to);
+    if (!second)
+        return;
+    key->returns_to = returns_to;
+    key->level = 2;
+    argument &= ABI_ARGUMENTS - 1;
+    slot = &second->slots[argument];
+    if (second->known & (1u << argument)) {
+        bases->base = locate_2(hit, first, &slot->base, at + 8, at_2 + 8);
+        bases->outer = locate_2(hit, first, &slot->outer, at + 8, at_2 + 8);
+    }
+}
+
+/* Whether an object's header can stand at address: flags and mutex bytes that a pointer's would not be. */
+static __always_inline int is_object_like(u64 address)
+{
+    u8 header[12];
+
+    if (!address || (address & 7) || bpf_probe_read_user(header, sizeof(header), (void *)address))
+        return 0;
+    return header[9] == 0 && header[10] <= 3;
+}
+
+static __always_inline int has_type(const struct hit *hit, u64 object, u64 type, u32 target)
+{
+    struct abi_type found = {};
+
+    if (!type || !is_object_like(object))
+        return 0;
+    find_type(type, target, hit->layout, &found);
+    return found.kind != ABI_KIND_NO_TYPE;
+}
+
+/* An interpreter frame starts with its code object, perhaps tagged. */
+static __always_inline int is_frame(const struct hit *hit, u64 base)
+{
+    u64 code = base ? read_u64(base) & ~(u64)hit->layout->stackref_tag : 0;
+
+    return code && hit->target->code_type && read_u64(code + HEADER_TYPE) == hit->target->code_type;
+}
+
+/* Fills base_type and how, after a row with the quick guess was not there. */
+static __noinline int settle_base(const struct hit *hit, struct abi_key *key, const struct bases *bases)
+{
+    u64 type;
+
+    if (!hit || !key || !bases)
+        return 0;
+    type = bases->base ? read_u64(bases->base + HEADER_TYPE) : 0;
+    key->base_type = type;
+    key->how = ABI_HOW_BASE;
+    if (has_type(hit, bases->base, type, key->target))
+        return 0;
+    key->base_type = 0;
+    key->how = ABI_HOW_FRAME;
+    if (is_frame(hit, bases->base))
+        return 0;
+    type = bases->outer ? read_u64(bases->outer + HEADER_TYPE) : 0;
+    key->base_type = type;
+    key->how = ABI_HOW_OUTER;
+    if (has_type(hit, bases->outer, type, key->target))
+        return 0;
+    key->base_type = 0;
+    key->how = ABI_HOW_NONE;
+    return 0;
+}
+
+/* Objects */
+
+struct object {
+    u64 owner;
+    u64 type;
+    u64 words[4];         /* object + 32 .. object + 64 */
+};
+
+/* What tells one object from the next one at its address, as far as its type keeps something unchanged. */
+static __always_inline u64 identity(u32 kind, u32 mask, const struct object *object, const struct abi_layout *layout)
+{
+    u64 sum = 0;
+
+    if (mask & 1)
+        sum += object->words[0] * 0x9e3779b97f4a7c15ull;
+    if (mask & 2)
+        sum += object->words[1] * 0xff51afd7ed558ccdull;
+    if (mask & 4)
+        sum += object->words[2] * 0xc4ceb9fe1a85ec53ull;
+    if (mask & 8)
+        sum += object->words[3] * 0x94d049bb133111ebull;
+    if (kind == ABI_KIND_INT)
+        sum += (u32)object->words[1] * 0xff51afd7ed558ccdull;
+    if (kind == ABI_KIND_BYTES && object->words[0])
+        sum += (u8)object->words[2] * 0xc4ceb9fe1a85ec53ull;
+    if (kind == ABI_KIND_STR && ((object->words[2] >> (layout->ascii_bit & 31)) & 1))
+        sum += (object->words[0] < 8 ? (u8)object->words[3] : object->words[3]) * 0x94d049bb133111ebull;
+    return sum;
+}
+
+static __always_inline void describe_dict(struct abi_event *event, u64 dict, const struct abi_layout *layout)
+{
+    u64 keys = read_u64(dict + layout->dict_keys), entry;
+    u8 head[16];
+    u32 stride;
+
+    read_text(&event->text[0], dict_value(dict, WORD_NAME, 8, layout), layout);
+    if (!keys || bpf_probe_read_user(head, sizeof(head), (void *)keys))
+        return;
+    entry = keys + 32 + (1ull << (head[9] & 31));
+    stride = head[10] ? 16 : 24;
+    read_text(&event->text[1], read_u64(entry + stride - 16), layout);
+    read_text(&event->text[2], read_u64(entry + 2 * stride - 16), layout);
+}
+
+static __always_inline void describe_cfunction(struct abi_event *event, u64 function, u32 target,
+                                               const struct abi_layout *layout)
+{
+    u64 self = read_u64(function + layout->cfunction_self);
+    struct abi_type_key key = {.type = self ? read_u64(self + HEADER_TYPE) : 0, .target = target};
+    struct abi_type *type = bpf_map_lookup_elem(&types, &key);
+
+    read_c_string(&event->text[0], read_u64(read_u64(function + layout->cfunction_def)));
+    if (type && type->kind == ABI_KIND_MODULE)
+        read_text(&event->text[1], read_u64(self + layout->module_name), layout);
+    else if (type)
+        read_c_string(&event->text[2], read_u64(key.type + layout->type_name));
+}
+
+static __always_inline void describe_code(struct abi_event *event, u64 code, const struct abi_layout *layout)
+{
+    read_text(&event->text[0], read_u64(code + layout->code_qualname), layout);
+    read_text(&event->text[1], read_u64(code + layout->code_filename), layout);
+    event->words[0] = (u32)read_u64(code + layout->code_firstlineno);
+}
+
+static __always_inline void describe_function(struct abi_event *event, u64 function, const struct abi_layout *layout)
+{
+    read_text(&event->text[0], read_u64(function + layout->function_qualname), layout);
+    read_text(&event->text[1], read_u64(function + layout->function_module), layout);
+}
+
+static __noinline int describe(const struct abi_key *key, struct abi_row *row, const struct object *object,
+                               const struct abi_layout *layout)
+{
+    struct abi_event *event;
+    u64 at;
+
+    if (!key || !row || !object || !layout || !(event = new_event(ABI_EVENT_OBJECT, key->target)))
+        return 0;
+    at = key->object;
+    event->object = at;
+    event->generation = key->generation;
+    event->type = row->type;
+    event->owner = row->owner;
+    event->kind = row->kind;
+    __builtin_memcpy(event->words, object->words, sizeof(event->words));
+    switch (row->kind) {
+    case ABI_KIND_STR:
+        read_text(&event->text[0], at, layout);
+        break;
+    case ABI_KIND_CODE:
+        describe_code(event, at, layout);
+        break;
+    case ABI_KIND_FUNCTION:
+        describe_function(event, at, layout);
+        break;
+    case ABI_KIND_METHOD:
+        describe_function(event, read_u64(at + layout->method_function), layout);
+        break;
+    case ABI_KIND_TYPE:
+        describe_type(event, at, layout);
+        break;
+    case ABI_KIND_MODULE:
+        read_text(&event->text[0], read_u64(at + layout->module_name), layout);
+        break;
+    case ABI_KIND_CFUNCTION:
+        describe_cfunction(event, at, key->target, layout);
+        break;
+    case ABI_KIND_DICT:
+        describe_dict(event, at, layout);
+        break;
+    case ABI_KIND_DESCRIPTOR:
+        read_text(&event->text[0], read_u64(at + layout->descr_name), layout);
+        read_c_string(&event->text[1], read_u64(read_u64(at + layout->descr_type) + layout->type_name));
+        break;
+    }
+    bpf_ringbuf_submit(event, 0);
+    row->described = 1;
+    return 0;
+}
+
+static __noinline int announce_thread(u32 target)
+{
+    u32 tid = (u32)bpf_get_current_pid_tgid();
+    struct abi_event *event;
+
+    if (bpf_map_lookup_elem(&threads, &tid) || !(event = new_event(ABI_EVENT_THREAD, target)))
+        return 0;
+    bpf_get_current_comm(event->comm, sizeof(event->comm));
+    bpf_ringbuf_submit(event, 0);
+    bpf_map_update_elem(&threads, &tid, &target, BPF_ANY);
+    return 0;
+}
+
+/* Rows */
+
+static __always_inline struct abi_row *look_up(u32 which, const struct abi_key *key)
+{
+    return which ? bpf_map_lookup_elem(&rows_1, key) : bpf_map_lookup_elem(&rows_0, key);
+}
+
+static __always_inline void count_row(u32 which, u32 target)
+{
+    u32 zero = 0;
+    struct in_flight *mine = bpf_map_lookup_elem(&in_flight, &zero);
+    struct abi_event *event;
+
+    /* Each CPU tells when it has made its share of half the rows. */
+    if (mine && ++mine->rows[which & 1] == full_at && (event = new_event(ABI_EVENT_FULL, target)))
+        bpf_ringbuf_submit(event, 0);
+}
+
+static __noinline struct abi_row *add_row(u32 which, const struct abi_key *key, const struct object *object,
+                                          const struct abi_layout *layout)
+{
+    struct abi_type type = {};
+    struct abi_row row = {};
+
+    if (!key || !object)
+        return 0;
+    find_type(object->type, key->target, layout, &type);
+    row.type = type.kind == ABI_KIND_NO_TYPE ? 0 : object->type;
+    row.kind = type.kind;
+    row.mask = type.mask;
+    row.owner = object->owner;
+    row.identity = layout ? identity(type.kind, type.mask, object, layout) : 0;
+    if (which ? bpf_map_update_elem(&rows_1, key, &row, BPF_NOEXIST)
+              : bpf_map_update_elem(&rows_0, key, &row, BPF_NOEXIST))
+        return 0;
+    count_row(which, key->target);
+    announce_thread(key->target);
+    return look_up(which, key);
+}
+
+static __always_inline int is_same(const struct abi_row *row, const struct object *object,
+                                   const struct abi_layout *layout)
+{
+    return row->type == object->type && identity(row->kind, row->mask, object, layout) == row->identity;
+}
+
+/* The row of the object that stands at this address now: another one's has its own generation. */
+static __always_inline struct abi_row *find_row(u32 which, struct abi_key *key, const struct object *object,
+                                                const struct abi_layout *layout, int may_add)
+{
+    struct abi_row *row = look_up(which, key);
+    struct abi_type type = {};
+
+    if (!row)
+        return may_add ? add_row(which, key, object, layout) : 0;
+    if (is_same(row, object, layout) || !row->type)
+        return row;
+    find_type(object->type, key->target, layout, &type);
+    key->generation =
+        (object->type * 0x9e3779b97f4a7c15ull ^ identity(type.kind, type.mask, object, layout)) | 1;
+    row = look_up(which, key);
+    return row ? row : add_row(which, key, object, layout);
+}
+
+static __noinline int count_cold(const struct abi_key *key, u64 type, u64 failed, u64 handoff, u64 bounced)
+{
+    struct abi_cold_key cold_key = {};
+    struct abi_counts *counts, zero = {};
+
+    if (!key)
+        return 0;
+    cold_key.type = type;
+    cold_key.base_type = key->base_type;
+    cold_key.returns_to = key->returns_to;
+    cold_key.target = key->target;
+    cold_key.site = key->site;
+    cold_key.how = key->how;
+    cold_key.level = key->level;
+    counts = bpf_map_lookup_elem(&cold, &cold_key);
+    if (!counts) {
+        bpf_map_update_elem(&cold, &cold_key, &zero, BPF_NOEXIST);
+        counts = bpf_map_lookup_elem(&cold, &cold_key);
+    }
+    if (!counts) {
+        count_stat(ABI_STAT_LOST, failed ? 0 : 1);
+        return 0;
+    }
+    if (failed)
+        __sync_fetch_and_add(&counts->retries, 1);
+    else
+        __sync_fetch_and_add(&counts->decrefs, 1);
+    if (handoff)
+        __sync_fetch_and_add(&counts->handoffs, 1);
+    if (bounced)
+        __sync_fetch_and_add(&counts->bounces, 1);
+    return 0;
+}
+
+/* Notes that this CPU has changed the object's count; whether another one did before. */
+static __always_inline u64 bounce(u64 object, u32 target)
+{
+    u64 mine = (object & 0xffffffffffffull) | (u64)(bpf_get_smp_processor_id() & 0x3ff) << 48 | (u64)target << 58;
+    u32 at = ((object >> 4) * 0x9e3779b97f4a7c15ull) >> 50;
+    u64 *last = bpf_map_lookup_elem(&last_cpus, &at), before;
+
+    if (!last)
+        return 0;
+    before = *last;
+    if (before != mine)
+        *last = mine;
+    return before != mine && !((before ^ mine) & ~(0x3ffull << 48));
+}
+
+static __always_inline int read_object(u64 address, struct object *object)
+{
+    u64 raw[8];
+
+    if (bpf_probe_read_user(raw, sizeof(raw), (void *)address)) {
+        /* The last object of a mapping may be shorter than that. */
+        __builtin_memset(raw, 0, sizeof(raw));
+        if (bpf_probe_read_user(raw, 32, (void *)address))
+            return -1;
+    }
+    object->owner = raw[0];
+    object->type = raw[3];
+    __builtin_memcpy(object->words, raw + 4, sizeof(object->words));
+    return 0;
+}
+
+static __always_inline void count(const struct hit *hit, struct abi_key *key, const struct bases *bases, u32 which)
+{
+    u64 failed = hit->site->zero_is_success && !(hit->ctx->flags & X86_FLAGS_ZF);
+    /* The exchange compared with rax: a count of nothing, perhaps with the weakref flag, is handed to the owner. */
+    u64 handoff = !failed && hit->ctx->rax <= 1, bounced = 0;
+    struct object object = {};
+    struct abi_row *row = 0;
+
+    if (read_object(key->object, &object))
+        count_stat(ABI_STAT_UNREADABLE, 1);
+    if (!failed)
+        bounced = bounce(key->object, key->target);
+    if (bases->base || bases->outer) {
+        /* Most often the slot's object is what it looks like, and its row is there already. */
+        if (bases->base) {
+            key->base_type = read_u64(bases->base + HEADER_TYPE);
+            key->how = ABI_HOW_BASE;
+            row = find_row(which, key, &object, hit->layout, 0);
+        }
+        if (!row)
+            settle_base(hit, key, bases);
+    }
+    if (!row)
+        row = find_row(which, key, &object, hit->layout, 1);
+    if (!row) {
+        count_stat(ABI_STAT_COLD, failed ? 0 : 1);
+        count_cold(key, object.type, failed, handoff, bounced);
+        return;
+    }
+    row->counts.retries += failed;
+    row->counts.decrefs += !failed;
+    row->counts.handoffs += handoff;
+    row->counts.bounces += bounced;
+    if (!row->described && row->counts.decrefs >= ABI_NAME_AT)
+        describe(key, row, &object, hit->layout);
+}
+
+/* Takes part in the rows that are written to now: the user side waits for whoever took part in the others. */
+static __always_inline struct in_flight *enter_rows(u32 *which)
+{
+    u32 zero = 0;
+    struct in_flight *mine = bpf_map_lookup_elem(&in_flight, &zero);
+
+    if (!mine)
+        return 0;
+    *which = active_rows & 1;
+    __sync_fetch_and_add(&mine->writers[*which & 1], 1);
+    if ((active_rows & 1) != *which) {
+        __sync_fetch_and_add(&mine->writers[*which & 1], -1);
+        *which ^= 1;
+        __sync_fetch_and_add(&mine->writers[*which & 1], 1);
+    }
+    return mine;
+}
+
+SEC("uprobe")
+int on_operation(struct pt_regs *ctx)
+{
+    u64 cookie = bpf_get_attach_cookie(ctx), id = bpf_get_current_pid_tgid();
+    u32 site_number = ABI_COOKIE_SITE(cookie), target_number = ABI_COOKIE_TARGET(cookie), which = 0;
+    struct abi_key key = {.target = target_number, .site = site_number, .tid = (u32)id};
+    struct hit hit = {.ctx = ctx};
+    struct bases bases = {};
+    struct in_flight *mine;
+
+    if (plain == 2)
+        return 0;
+    hit.site = bpf_map_lookup_elem(&sites, &site_number);
+    hit.target = bpf_map_lookup_elem(&targets, &target_number);
+    if (!hit.site || !hit.target || !hit.target->live || hit.target->tgid != id >> 32)
+        return 0;
+    hit.layout = bpf_map_lookup_elem(&layouts, &hit.target->layout);
+    if (!hit.layout)
+        return 0;
+    hit.stack = ctx->rsp;
+    key.object = locate(&hit, &hit.site->object) + hit.site->adjust;
+    if (!plain && hit.site->argument != ABI_NO_ARGUMENT) {
+        climb(&hit, &key, &bases);
+    } else if (!plain) {
+        bases.base = locate(&hit, &hit.site->slot.base);
+        bases.outer = locate(&hit, &hit.site->slot.outer);
+    }
+    mine = enter_rows(&which);
+    if (!mine)
+        return 0;
+    count(&hit, &key, &bases, which);
+    __sync_fetch_and_add(&mine->writers[which & 1], -1);
+    count_stat(ABI_STAT_HITS, 1);
+    return 0;
+}
+
+/* The end of a target */
+
+struct search {
+    u32 tgid, end, status;
+};
+
+static long end_target(u32 number, struct search *search)
+{
+    struct abi_target *target = bpf_map_lookup_elem(&targets, &number);
+    struct abi_event *event;
+
+    if (!target || !target->tgid)
+        return 1;
+    if (target->tgid != search->tgid || !target->live)
+        return 0;
+    target->live = 0;
+    target->end = search->end;
+    target->status = search->status;
+    target->ended_ns = bpf_ktime_get_boot_ns();
+    event = new_event(ABI_EVENT_END, number);
+    if (event)
+        bpf_ringbuf_submit(event, 0);
+    return 0;
+}
+
+SEC("raw_tp/sched_process_exit")
+int on_exit(void *ctx)
+{
+    struct task_struct *task = (void *)bpf_get_current_task();
+    struct search search = {.tgid = bpf_get_current_pid_tgid() >> 32, .end = ABI_END_EXIT};
+
+    if (BPF_CORE_READ(task, signal, live.counter) > 0)
+        return 0;
+    search.status = BPF_CORE_READ(task, signal, group_exit_code);
+    if (!search.status)
+        search.status = BPF_CORE_READ(task, exit_code);
+    bpf_loop(ABI_TARGETS, end_target, &search, 0);
+    return 0;
+}
+
+SEC("raw_tp/sched_process_exec")
+int on_exec(void *ctx)
+{
+    struct search search = {.tgid = bpf_get_current_pid_tgid() >> 32, .end = ABI_END_EXEC};
+
+    bpf_loop(ABI_TARGETS, end_target, &search, 0);
+    return 0;
+}

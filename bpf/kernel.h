@@ -1,0 +1,57 @@
+/* The few kernel types that the programs look into, by name: BTF relocates the fields to the running kernel's. */
+#ifndef HOTREF_BPF_KERNEL_H
+#define HOTREF_BPF_KERNEL_H
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef short s16;
+typedef int s32;
+typedef long long s64;
+
+/* bpf_helper_defs.h wants these names. */
+typedef u8 __u8;
+typedef u16 __u16;
+typedef u32 __u32;
+typedef u64 __u64;
+typedef s32 __s32;
+typedef s64 __s64;
+typedef u16 __be16;
+typedef u32 __be32;
+typedef u32 __wsum;
+
+#define BPF_ANY 0
+#define BPF_NOEXIST 1
+enum bpf_map_type {
+    BPF_MAP_TYPE_HASH = 1,
+    BPF_MAP_TYPE_ARRAY = 2,
+    BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+    BPF_MAP_TYPE_RINGBUF = 27,
+};
+
+/* arch/x86/include/asm/ptrace.h; part of the user ABI. */
+struct pt_regs {
+    u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi, orig_rax, rip, cs, flags, rsp, ss;
+};
+#define X86_FLAGS_ZF 0x40
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+    int counter;
+} atomic_t;
+
+struct signal_struct {
+    atomic_t live;
+    int group_exit_code;
+};
+
+struct task_struct {
+    struct signal_struct *signal;
+    int exit_code;
+};
+
+#pragma clang attribute pop
+
+#endif

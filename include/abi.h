@@ -1,0 +1,252 @@
+/*
+ * What the BPF programs and the user side share. Enumerators are numbered and only ever appended to; structs are the
+ * same on both sides, to the byte, as the asserts say.
+ */
+#ifndef HOTREF_ABI_H
+#define HOTREF_ABI_H
+
+#ifndef __bpf__
+#include <stdint.h>
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int32_t s32;
+typedef int16_t s16;
+#endif
+
+#define ABI_TARGETS 64      /* processes in one recording */
+#define ABI_SITES 16384     /* probes, over all binaries */
+#define ABI_CALLERS 65536   /* call sites whose slot is known, over all binaries */
+#define ABI_CALLER_CHUNK 32 /* return addresses share an index by 4 bytes; so many indexes a map element */
+#define ABI_CALLER_CHUNKS 65536
+#define ABI_ROWS 32768
+#define ABI_COLD 8192
+#define ABI_TYPES 16384
+#define ABI_NAME_AT 4       /* an object is described on its so-many-th operation in a row: below it is cold */
+
+/* A cookie is target << 32 | site. */
+#define ABI_COOKIE_SITE(cookie) ((u32)(cookie))
+#define ABI_COOKIE_TARGET(cookie) ((u32)((cookie) >> 32))
+
+/* Where a value lies when a probe is hit, or in the caller's frame. */
+enum abi_place {
+    ABI_PLACE_NONE = 0,
+    ABI_PLACE_REG = 1,    /* where: offset in struct pt_regs; of a caller's: index of a callee-saved register */
+    ABI_PLACE_STACK = 2,  /* offset from the frame's base: rsp at the probe, or rsp just before the call */
+    ABI_PLACE_FIXED = 3,  /* offset from the load bias */
+};
+
+struct abi_location {
+    s32 offset;
+    u16 where;
+    u16 place;            /* enum abi_place */
+};
+
+/* A slot: the object that the pointer was read from. */
+struct abi_slot {
+    struct abi_location base;
+    struct abi_location outer; /* tried where base is no object */
+};
+
+#define ABI_SAVED 6       /* rbx, rbp, r12, r13, r14, r15, in this order */
+
+/* From a frame to its caller's. */
+struct abi_frame {
+    s32 depth;            /* the return address is at base + depth; -1: not known */
+    struct abi_location saved[ABI_SAVED]; /* PLACE_NONE: lost */
+    u32 reserved;
+};
+
+enum abi_argument { ABI_ARGUMENTS = 4 };
+#define ABI_NO_ARGUMENT 0xff
+
+/* A probe. */
+struct abi_site {
+    struct abi_location object; /* its value + adjust is the object */
+    s32 adjust;
+    u8 zero_is_success;   /* ZF tells success from retry */
+    u8 argument;          /* the object is this argument of its function: ask the caller; else ABI_NO_ARGUMENT */
+    u16 reserved;
+    struct abi_slot slot;
+    struct abi_frame frame;
+};
+
+/* A call site, found by return address. */
+struct abi_caller {
+    u64 returns_to;       /* in the file */
+    struct abi_slot slots[ABI_ARGUMENTS];
+    u8 known;             /* bit i: slots[i] is one */
+    u8 passes[ABI_ARGUMENTS]; /* argument i is argument so-and-so of this function: ask its caller */
+    u8 reserved[3];
+    struct abi_frame frame;
+};
+
+struct abi_caller_chunk {
+    u16 index[ABI_CALLER_CHUNK]; /* of a caller + 1 */
+};
+
+/* A process that is recorded. */
+struct abi_target {
+    u32 tgid;
+    u32 live;             /* 0: nothing is counted, any more or yet */
+    u64 bias;             /* of the interpreter */
+    u64 text_start, text_end; /* of the interpreter, in the process */
+    u32 chunks;           /* first of its caller chunks */
+    u32 layout;           /* index into layouts */
+    u64 code_type;        /* address of PyCode_Type, 0 if unknown */
+    u64 started_ns, ended_ns; /* boot clock */
+    u32 end;              /* enum abi_end */
+    u32 status;
+};
+
+enum abi_end { ABI_END_RUNNING = 0, ABI_END_EXIT = 1, ABI_END_EXEC = 2 };
+
+/* How base_type came about. */
+enum abi_how {
+    ABI_HOW_NONE = 0,
+    ABI_HOW_BASE = 1,
+    ABI_HOW_OUTER = 2,
+    ABI_HOW_FRAME = 3,    /* base is an interpreter frame, which is no object */
+};
+
+/* One row: operations of one thread on one object from one place. */
+struct abi_key {
+    u64 object;
+    u64 base_type;        /* of the slot's object; 0 unless how says that there is one */
+    u64 returns_to;       /* in the process: the caller that the slot is of; 0 where the site's own slot counts */
+    u32 tid;
+    u32 target;
+    u32 site;
+    u16 how;              /* enum abi_how */
+    u16 level;            /* how many callers up returns_to is */
+    u64 generation;       /* 0, or what tells a second object at the same address from the first */
+};
+
+struct abi_counts {
+    u64 decrefs, handoffs, retries, bounces;
+};
+
+struct abi_row {
+    struct abi_counts counts;
+    u64 type;
+    u64 identity;         /* of the object's unchanging words; see abi_type.identity */
+    u64 owner;            /* ob_tid at first sight */
+    u32 mask;             /* copy of the type's */
+    u16 described;
+    u16 kind;
+};
+
+/* Where rows do not fit any more. */
+struct abi_cold_key {
+    u64 type;
+    u64 base_type;
+    u64 returns_to;
+    u32 target;
+    u32 site;
+    u16 how;
+    u16 level;
+    u32 reserved;
+};
+
+/* What BPF knows of a Python type: put there by the user side for builtin types, found by BPF for others. */
+enum abi_kind {
+    ABI_KIND_OTHER = 0,   /* an instance: its type's name is all */
+    ABI_KIND_STR = 1,
+    ABI_KIND_INT = 2,
+    ABI_KIND_FLOAT = 3,
+    ABI_KIND_BYTES = 4,
+    ABI_KIND_CODE = 5,
+    ABI_KIND_FUNCTION = 6,
+    ABI_KIND_TYPE = 7,
+    ABI_KIND_MODULE = 8,
+    ABI_KIND_CFUNCTION = 9,
+    ABI_KIND_METHOD = 10,
+    ABI_KIND_DICT = 11,
+    ABI_KIND_TUPLE = 12,
+    ABI_KIND_CELL = 13,
+    ABI_KIND_DESCRIPTOR = 14,
+    ABI_KIND_NO_TYPE = 0xffff, /* not a type at all: remembered so that it is not asked again */
+};
+
+struct abi_type_key {
+    u64 type;
+    u32 target;
+    u32 reserved;
+};
+
+struct abi_type {
+    u32 mask;             /* bit i: the word at object + 32 + 8 * i never changes while the object lives */
+    u16 kind;
+    u16 announced;
+};
+
+/* Offsets that BPF needs; see user/target/layout.h for where they come from. */
+struct abi_layout {
+    u16 type_flags, type_name, type_dict, heap_qualname;
+    u16 dict_keys;
+    u16 str_length, str_state, str_ascii_data, str_data;
+    u16 bytes_size, bytes_data;
+    u16 code_filename, code_qualname, code_firstlineno;
+    u16 function_qualname, function_module;
+    u16 module_name, cfunction_def, cfunction_self;
+    u16 method_function, method_self;
+    u16 descr_type, descr_name, cell_value;
+    u8 kind_shift, ascii_bit, compact_bit, stackref_tag;
+    u32 reserved;
+};
+
+/* A Python string as it lies in memory: the user side makes UTF-8 of it. */
+#define ABI_TEXT 160
+struct abi_text {
+    u32 length;           /* characters */
+    u16 bytes;            /* of data; 0: there was none */
+    u8 width;             /* bytes a character; 0: C string */
+    u8 ascii;
+    char data[ABI_TEXT];
+};
+
+enum abi_event_kind {
+    ABI_EVENT_OBJECT = 1, /* what an object is; key and the row's identity say which */
+    ABI_EVENT_TYPE = 2,   /* what a type is; object is the type */
+    ABI_EVENT_THREAD = 3,
+    ABI_EVENT_END = 4,    /* a target ended; see abi_target */
+    ABI_EVENT_FULL = 5,   /* the rows should be taken */
+};
+
+#define ABI_TEXTS 3
+struct abi_event {
+    u32 event;            /* enum abi_event_kind */
+    u32 target;
+    u64 object;
+    u64 generation;
+    u64 type;
+    u64 owner;
+    u64 words[4];         /* object + 32 .. object + 64; for code: [0] is firstlineno */
+    u32 tid;
+    u16 kind;             /* enum abi_kind */
+    u16 heap;             /* for a type: 1 if it is a heap type */
+    char comm[16];
+    struct abi_text text[ABI_TEXTS];
+};
+
+/* Counters that are always reported. */
+enum abi_stat {
+    ABI_STAT_LOST = 0,    /* operations that neither rows nor cold could take */
+    ABI_STAT_COLD = 1,    /* operations that went to cold */
+    ABI_STAT_LOST_EVENTS = 2, /* descriptions that the ring buffer could not take */
+    ABI_STAT_UNREADABLE = 3, /* operations whose object could not be read */
+    ABI_STAT_HITS = 4,
+    ABI_STATS = 8,
+};
+
+_Static_assert(sizeof(struct abi_location) == 8, "abi");
+_Static_assert(sizeof(struct abi_site) == 16 + 16 + 56, "abi");
+_Static_assert(sizeof(struct abi_caller) == 8 + 64 + 8 + 56, "abi");
+_Static_assert(sizeof(struct abi_key) == 48, "abi");
+_Static_assert(sizeof(struct abi_row) == 64, "abi");
+_Static_assert(sizeof(struct abi_cold_key) == 40, "abi");
+_Static_assert(sizeof(struct abi_type) == 8, "abi");
+_Static_assert(sizeof(struct abi_text) == 168, "abi");
+
+#endif
