@@ -47,24 +47,24 @@ static int check_header(const struct elf_file *file, const char *path)
     return 0;
 }
 
-static int map_file(struct elf_file *file, const char *path)
+static int map_file(struct elf_file *file, const char *path, const char *name)
 {
     struct stat status;
 
     file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file->fd < 0)
-        return fail_errno("cannot open '%s'", path);
+        return fail_errno("cannot open '%s'", name);
     if (fstat(file->fd, &status) != 0 || !S_ISREG(status.st_mode))
-        return fail("'%s' is not a regular file", path);
+        return fail("'%s' is not a regular file", name);
     elf_version(EV_CURRENT);
     file->elf = elf_begin(file->fd, ELF_C_READ_MMAP, NULL);
     if (file->elf == NULL)
-        return fail("cannot read '%s': %s", path, elf_errmsg(-1));
-    if (check_header(file, path) != 0)
+        return fail("cannot read '%s': %s", name, elf_errmsg(-1));
+    if (check_header(file, name) != 0)
         return -1;
     file->image = (const uint8_t *)elf_rawfile(file->elf, &file->size);
     if (file->image == NULL)
-        return fail("cannot read '%s': %s", path, elf_errmsg(-1));
+        return fail("cannot read '%s': %s", name, elf_errmsg(-1));
     return 0;
 }
 
@@ -243,6 +243,11 @@ static char *read_compiler(const struct elf_file *file)
 
 struct elf_file *elf_file_open(const char *path)
 {
+    return elf_file_open_as(path, path);
+}
+
+struct elf_file *elf_file_open_as(const char *path, const char *name)
+{
     struct elf_file *file = calloc(1, sizeof(*file));
 
     if (file == NULL) {
@@ -250,7 +255,7 @@ struct elf_file *elf_file_open(const char *path)
         return NULL;
     }
     file->fd = -1;
-    if (map_file(file, path) != 0 || read_segments(file, path) != 0) {
+    if (map_file(file, path, name) != 0 || read_segments(file, name) != 0) {
         elf_file_close(file);
         return NULL;
     }

@@ -1,6 +1,7 @@
 /*
- * An ELF file on disk, read through libelf and libdw. Addresses are the file's own virtual addresses (what its
- * symbols hold), not those of a process. x86-64 only; whatever the file says is checked before it is used.
+ * An ELF file on disk, read through libelf and libdw. Addresses are the file's own virtual addresses (what
+ * its symbols hold), not those of a process. x86-64 only; whatever the file says is checked before it is
+ * used.
  */
 #ifndef HOTREF_TARGET_ELF_FILE_H
 #define HOTREF_TARGET_ELF_FILE_H
@@ -20,6 +21,7 @@ struct code_range {
 /* path may be a magic link (/proc/PID/exe, /proc/PID/map_files/..). NULL with a failure for what is no ELF
  * file, not x86-64, or damaged. elf_file_close() takes NULL. */
 struct elf_file *elf_file_open(const char *path);
+struct elf_file *elf_file_open_as(const char *path, const char *name); /* sentences quote name instead */
 void elf_file_close(struct elf_file *file);
 
 /* The build id in hex; where the file has none, "" . Owned by file. */
@@ -28,8 +30,12 @@ const char *elf_file_build_id(const struct elf_file *file);
 bool elf_file_is_shared(const struct elf_file *file);   /* a library: has a SONAME or no interpreter */
 bool elf_file_is_stripped(const struct elf_file *file); /* has no .symtab */
 
-/* The compiler as .comment names it, shortened: "gcc 12.2.0", "clang 14.0.6"; "" if unknown. Several are joined
- * by " and ". Owned by file. */
+/* Link-time optimisation left its mark in the names (gcc's .lto_priv); false says nothing where it is
+ * stripped. */
+bool elf_file_has_lto_symbols(const struct elf_file *file);
+
+/* The compiler as .comment names it, shortened: "gcc 12.2.0", "clang 14.0.6"; "" if unknown. Several are
+ * joined by " and ". Owned by file. */
 const char *elf_file_compiler(const struct elf_file *file);
 
 /* The n-th (from 0) string of .dynamic with that tag: DT_SONAME, DT_NEEDED, DT_RUNPATH..; NULL if none. */
@@ -45,8 +51,8 @@ const uint8_t *elf_file_bytes(const struct elf_file *file, uint64_t vaddr, size_
 uint64_t elf_file_offset(const struct elf_file *file, uint64_t vaddr);
 uint64_t elf_file_vaddr(const struct elf_file *file, uint64_t offset);
 
-/* The load bias (address in the process = address in the file + bias) of a process that has the executable code
- * from offset on mapped at start; UINT64_MAX where no executable segment holds it. */
+/* The load bias (address in the process = address in the file + bias) of a process that has the executable
+ * code from offset on mapped at start; UINT64_MAX where no executable segment holds it. */
 uint64_t elf_file_bias(const struct elf_file *file, uint64_t start, uint64_t offset);
 
 /* The executable part of the image: [*start, *end) covers all executable segments. */
@@ -59,8 +65,8 @@ const struct code_range *elf_file_code_at(const struct elf_file *file, uint64_t 
 /* The value of a defined symbol, from .symtab, else .dynsym; 0 if there is none. */
 uint64_t elf_file_symbol(const struct elf_file *file, const char *name);
 
-/* The function symbol that covers vaddr, and how far in it is; NULL if none. Prefers global names where several
- * stand at one address. A range of a stripped file has none. Owned by file. */
+/* The function symbol that covers vaddr, and how far in it is; NULL if none. Prefers global names where
+ * several stand at one address. A range of a stripped file has none. Owned by file. */
 const char *elf_file_symbol_at(const struct elf_file *file, uint64_t vaddr, uint64_t *distance);
 
 /* The name that a dynamic relocation binds the pointer at vaddr to (GOT or PLT slot); NULL if none. */

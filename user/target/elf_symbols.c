@@ -49,6 +49,15 @@ uint64_t elf_file_symbol(const struct elf_file *file, const char *name)
     return value != 0 ? value : symbol_in(file, elf_section_of_type(file, SHT_DYNSYM), name);
 }
 
+bool elf_file_has_lto_symbols(const struct elf_file *file)
+{
+    static const char mark[] = ".lto_priv";
+    const struct elf_section *table = elf_section_of_type(file, SHT_SYMTAB);
+    const struct elf_section *strings = table != NULL ? elf_section_at(file, table->link) : NULL;
+
+    return strings != NULL && memmem(strings->bytes, strings->size, mark, strlen(mark)) != NULL;
+}
+
 static int by_start_and_rank(const void *left, const void *right)
 {
     const struct elf_symbol *a = left, *b = right;

@@ -195,6 +195,7 @@ static void take_constants(struct layout *layout)
     layout->type_basicsize = 48; /* Include/cpython/object.h */
     layout->type_base = 272;
     layout->type_dict = 280;
+    layout->type_dictoffset = 304;
     layout->module_dict = 32;      /* Include/internal/pycore_moduleobject.h */
     layout->function_globals = 32; /* Include/cpython/funcobject.h */
     layout->function_builtins = 40;

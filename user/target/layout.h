@@ -1,6 +1,6 @@
 /*
- * Where CPython's structures keep things: byte offsets on x86-64. Whatever _Py_DebugOffsets gives is read from the
- * interpreter itself; the rest comes from a table keyed by version, each entry naming its source.
+ * Where CPython's structures keep things: byte offsets on x86-64. Whatever _Py_DebugOffsets gives is read
+ * from the interpreter itself; the rest comes from a table keyed by version, each entry naming its source.
  */
 #ifndef HOTREF_TARGET_LAYOUT_H
 #define HOTREF_TARGET_LAYOUT_H
@@ -20,10 +20,12 @@ struct layout {
     uint16_t type_name, type_flags, tuple_item, list_item, list_size, dict_keys, dict_values;
     uint16_t bytes_size, bytes_data, str_length, str_state, str_ascii_data, float_value, long_tag, long_digit;
     /* by version */
-    uint16_t str_data;             /* of a compact string that is not ASCII */
-    uint16_t type_basicsize, type_base, type_dict, heap_qualname, heap_cached_keys, heap_module;
+    uint16_t str_data; /* of a compact string that is not ASCII */
+    uint16_t type_basicsize, type_base, type_dict, type_dictoffset, heap_qualname, heap_cached_keys,
+        heap_module;
     uint16_t module_dict, module_name;
-    uint16_t function_globals, function_builtins, function_name, function_qualname, function_code, function_module;
+    uint16_t function_globals, function_builtins, function_name, function_qualname, function_code,
+        function_module;
     uint16_t method_function, method_self, cfunction_def, cfunction_self, cfunction_module;
     uint16_t descr_type, descr_name, cell_value;
     uint8_t str_kind_shift, str_compact_bit, str_ascii_bit; /* in the 32-bit state word */
@@ -31,8 +33,8 @@ struct layout {
 
 /*
  * Fills layout from the head of _PyRuntime (bytes of it, size long: at least the cookie, version and flags).
- * Pure: bytes in, layout out. -1 with a failure for a wrong cookie, a build with the GIL, a version that is not
- * known, or a table too short for its version.
+ * Pure: bytes in, layout out. -1 with a failure for a wrong cookie, a build with the GIL, a version that is
+ * not known, or a table too short for its version.
  */
 int layout_decode(const uint8_t *bytes, size_t size, struct layout *layout);
 
@@ -42,10 +44,11 @@ const char *layout_known_versions(void);
 /* Writes PY_VERSION_HEX as Python spells it: "3.13.5", "3.15.0rc1". */
 void layout_version(uint64_t hex, char *into, size_t size);
 
-/* A field's name by its offset: "func_globals" for ("function", 32); NULL where the table has none. The type is
- * tp_name as CPython spells it ("function", "method", "cell", "code", "module", "type"); the internal frame, which
- * is no object, goes by "interpreter_frame". Only fields of the type's own: those of a base ("BaseException" under
- * "KeyError", "type" under "ABCMeta") are found by asking with each type along tp_base. See layout_fields.c. */
+/* A field's name by its offset: "func_globals" for ("function", 32); NULL where the table has none. The type
+ * is tp_name as CPython spells it ("function", "method", "cell", "code", "module", "type"); the internal
+ * frame, which is no object, goes by "interpreter_frame". Only fields of the type's own: those of a base
+ * ("BaseException" under "KeyError", "type" under "ABCMeta") are found by asking with each type along
+ * tp_base. See layout_fields.c. */
 const char *layout_field(const struct layout *layout, const char *type, uint64_t offset);
 
 #endif

@@ -47,7 +47,8 @@ static int deny(pid_t pid)
     if (errno == ENOENT || errno == ESRCH)
         return fail("no such process: '%d'", pid);
     if (errno == EACCES || errno == EPERM)
-        return fail("not allowed to look at process %d: run hotref as root", pid);
+        return fail("not allowed to look at process %d%s", pid,
+                    geteuid() == 0 ? ", even as root" : ": run hotref as root");
     return fail_errno("cannot look at process %d", pid);
 }
 

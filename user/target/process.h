@@ -8,17 +8,17 @@
 #include <sys/types.h>
 
 struct mapping {
-    uint64_t start, end;    /* in the process */
-    uint64_t offset;        /* in the file */
+    uint64_t start, end; /* in the process */
+    uint64_t offset;     /* in the file */
     uint64_t inode;
     uint32_t dev_major, dev_minor;
     bool executable;
-    char *path;             /* as the process sees it; "" if anonymous */
+    char *path; /* as the process sees it; "" if anonymous */
 };
 
 struct process {
     pid_t pid;
-    char *exe;              /* what /proc/PID/exe points to, in the process's own mount namespace */
+    char *exe;                /* what /proc/PID/exe points to, in the process's own mount namespace */
     struct mapping *mappings; /* stb_ds array, by address */
 };
 
@@ -35,7 +35,8 @@ int process_read(const struct process *process, uint64_t address, void *into, si
 
 /* A path that opens the mapped file whatever mount namespace the process lives in, and even when the file has
  * been replaced since: /proc/PID/map_files/START-END. Writes to path, which holds size bytes. */
-void process_mapping_file(const struct process *process, const struct mapping *mapping, char *path, size_t size);
+void process_mapping_file(const struct process *process, const struct mapping *mapping, char *path,
+                          size_t size);
 
 /* The first mapping (lowest offset) of the same file as the one at index. */
 const struct mapping *process_first_mapping(const struct process *process, const struct mapping *mapping);
