@@ -1,0 +1,125 @@
+"""`record -- CMD`: CMD runs as it would without, is followed from its first instruction, and has the last word."""
+import os
+import pwd
+import re
+import signal
+import subprocess
+
+import pytest
+
+from recording import ENVIRONMENT, HOTREF, matching, workload
+
+READS = 5_000
+CONFIG = re.compile(r"(^|\.)Config$")
+
+
+def assert_workload_was_counted(report):
+    assert sum(row["ops"] for row in matching(report.ranked, type=CONFIG)) == 2 * READS
+
+
+def test_the_status_is_that_of_the_command(hotref, plain_python):
+    recording = hotref.record("--", plain_python.path, "-c", "import sys; sys.exit(7)")
+
+    assert recording.status == 7
+    ended = hotref.report(recording.profile).only_target["ended"]
+    assert (ended["how"], ended["status"]) == ("exit", 7)
+
+
+def test_the_status_tells_the_signal_that_ended_the_command(hotref, plain_python):
+    recording = hotref.record("--", plain_python.path, "-c", "import os; os.kill(os.getpid(), 15)")
+
+    assert recording.status == 128 + signal.SIGTERM
+    ended = hotref.report(recording.profile).only_target["ended"]
+    assert (ended["how"], ended["status"]) == ("signal", signal.SIGTERM)
+
+
+def test_the_command_keeps_its_input_and_output(hotref, processes, plain_python):
+    recorder = processes.start(HOTREF, "record", "-o", str(hotref.new_profile()), "--", plain_python.path, "-c",
+                               "print(input()[::-1])", env=ENVIRONMENT,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    stdout, stderr = recorder.communicate("drawer\n")
+
+    assert recorder.returncode == 0, stderr
+    assert "reward" in stdout.splitlines()
+
+
+def test_a_command_that_is_found_on_the_path(hotref, plain_python):
+    folder, name = os.path.split(plain_python.path)
+    environment = {**ENVIRONMENT, "PATH": f"{folder}:{ENVIRONMENT['PATH']}"}
+    status, _, stderr = hotref("record", "-o", hotref.new_profile(), "--", name, "-c", "pass", env=environment)
+    assert status == 0, stderr
+
+
+@pytest.mark.parametrize("wrapper", [
+    ["env", "GREETING=hello"],
+    ["sh", "-c", 'exec "$@"', "sh"],
+    ["nice", "-n", "1"],
+], ids=lambda wrapper: wrapper[0])
+def test_an_interpreter_behind_a_wrapper_is_found(hotref, plain_python, wrapper):
+    recording = hotref.record("--", *wrapper, plain_python.path, workload("shared_config.py"), "--iterations", READS)
+
+    assert recording.status == 0, recording.stderr
+    assert_workload_was_counted(hotref.report(recording.profile))
+
+
+def test_a_script_with_a_shebang_is_followed(hotref, plain_python, tmp_path):
+    script = tmp_path / "script"
+    script.write_text(f"#!{plain_python.path}\n"
+                      f"import sys; sys.path.insert(0, {os.path.dirname(workload(''))!r})\n"
+                      "from shared_config import main; main()\n")
+    script.chmod(0o755)
+    recording = hotref.record("--", script, "--iterations", READS)
+
+    assert recording.status == 0, recording.stderr
+    assert_workload_was_counted(hotref.report(recording.profile))
+
+
+def test_an_interpreter_that_becomes_another_one_is_followed(hotref, plain_python, other_build):
+    again = [other_build.path, workload("shared_config.py"), "--iterations", str(READS)]
+    recording = hotref.record("--", plain_python.path, "-c", f"import os; os.execv({again[0]!r}, {again!r})")
+
+    assert recording.status == 0, recording.stderr
+    report = hotref.report(recording.profile)
+    assert_workload_was_counted(report)
+    assert {target["ended"]["how"] for target in report.json["metadata"]["targets"]} == {"exec", "exit"}
+
+
+def test_interrupting_the_recording_leaves_a_whole_profile(hotref, processes, plain_python):
+    profile = hotref.new_profile()
+    recorder = processes.start(HOTREF, "record", "-o", str(profile), "--", plain_python.path,
+                               workload("serve.py"), env=ENVIRONMENT,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert recorder.stdout.readline() == "ready\n"
+    recorder.stdin.write(f"work {READS}\n")
+    recorder.stdin.flush()
+    assert recorder.stdout.readline() == "done\n"
+    # As a terminal does it: to everybody in the foreground.
+    os.killpg(recorder.pid, signal.SIGINT)
+    recorder.communicate()
+
+    assert recorder.returncode == 128 + signal.SIGINT
+    assert_workload_was_counted(hotref.report(profile))
+
+
+def test_under_sudo_the_command_and_the_files_are_the_invoking_users(hotref, processes, plain_python, public_folder):
+    user = pwd.getpwnam("nobody")
+    python_folder, home = f"{public_folder}/python", f"{public_folder}/home"
+    for folder in python_folder, home:
+        os.mkdir(folder)
+    os.chown(home, user.pw_uid, user.pw_gid)
+    profile = f"{home}/hotref.prof"
+    environment = {**ENVIRONMENT, "SUDO_USER": user.pw_name, "SUDO_UID": str(user.pw_uid),
+                   "SUDO_GID": str(user.pw_gid), "XDG_CACHE_HOME": home}
+    # The interpreter may lie where that user cannot go: a mount that ends with this command shows it elsewhere.
+    python = f"{python_folder}/bin/{os.path.basename(plain_python.path)}"
+    status, stdout, stderr = processes.run(
+        "unshare", "--mount", "sh", "-ec", f'mount --bind "$1" {python_folder}; shift; exec "$@"', "sh",
+        plain_python.prefix, HOTREF, "record", "-o", profile, "--", python, "-B", "-c",
+        "import os; print('I am', os.getuid(), os.getgid(), os.getgroups())", env=environment, cwd="/")
+
+    assert status == 0, stderr
+    assert f"I am {user.pw_uid} {user.pw_gid} [{user.pw_gid}]" in stdout
+    for folder, _, files in os.walk(home):
+        for file in files:
+            assert os.stat(os.path.join(folder, file)).st_uid == user.pw_uid, file
+    assert os.path.exists(profile)
