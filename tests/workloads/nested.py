@@ -13,6 +13,7 @@ interpreter counts references to that object at all:
 import argparse
 import builtins
 import sys
+import time
 
 from together import run_together
 
@@ -45,12 +46,16 @@ def main():
     parser.add_argument("--iterations", type=int, default=20_000)
     parser.add_argument("--suppress-immortalization", action="store_true")
     parser.add_argument("--plain-globals", action="store_true")
+    parser.add_argument("--seconds", action="store_true", help="print how long the threads took")
     options = parser.parse_args()
 
     if options.suppress_immortalization:
         suppress_immortalization()
     namespace = namespace_of_plain_dicts() if options.plain_globals else globals()
+    started = time.perf_counter()
     run_together(*[(namespace["func"], options.iterations)] * options.threads)
+    if options.seconds:
+        print(time.perf_counter() - started)
 
 
 if __name__ == "__main__":
