@@ -99,10 +99,10 @@ struct {
     __type(value, u64);
 } last_cpus SEC(".maps");
 
-/* Programs that are writing to rows_0 and rows_1 right now, and rows that each holds. */
+/* Programs that are writing to rows_0 and rows_1 right now, and rows made since the start. */
 struct in_flight {
     u64 writers[2];
-    u64 rows[2];
+    u64 rows;
 };
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -603,14 +603,14 @@ static __always_inline struct abi_row *look_up(u32 which, const struct abi_key *
     return which ? bpf_map_lookup_elem(&rows_1, key) : bpf_map_lookup_elem(&rows_0, key);
 }
 
-static __always_inline void count_row(u32 which, u32 target)
+static __always_inline void count_row(u32 target)
 {
     u32 zero = 0;
     struct in_flight *mine = bpf_map_lookup_elem(&in_flight, &zero);
     struct abi_event *event;
 
-    /* Each CPU tells when it has made its share of half the rows. */
-    if (mine && ++mine->rows[which & 1] == full_at && (event = new_event(ABI_EVENT_FULL, target)))
+    /* Each CPU tells whenever it has made its share of half the rows. */
+    if (mine && ++mine->rows % full_at == 0 && (event = new_event(ABI_EVENT_FULL, target)))
         bpf_ringbuf_submit(event, 0);
 }
 
@@ -631,7 +631,7 @@ static __noinline struct abi_row *add_row(u32 which, const struct abi_key *key, 
     if (which ? bpf_map_update_elem(&rows_1, key, &row, BPF_NOEXIST)
               : bpf_map_update_elem(&rows_0, key, &row, BPF_NOEXIST))
         return 0;
-    count_row(which, key->target);
+    count_row(key->target);
     announce_thread(key->target);
     return look_up(which, key);
 }

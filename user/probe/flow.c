@@ -534,18 +534,22 @@ static value_id root_of(const struct flow *flow, value_id id)
     return id;
 }
 
+value_id flow_input(const struct flow *flow, value_id phi_id, uint32_t number)
+{
+    const struct value *merged = &flow->values[phi_id];
+    const struct block *block = &flow->unit->blocks[merged->c];
+
+    if (merged->kind != VALUE_PHI || block->has_entry || number >= block->pred_count)
+        return 0;
+    return flow->out[flow->unit->preds[block->preds + number]].at[merged->a];
+}
+
 bool flow_is_walking(const struct flow *flow, value_id id)
 {
-    const struct value *merged = &flow->values[id];
-    const struct block *block;
+    value_id input;
 
-    if (merged->kind != VALUE_PHI)
-        return false;
-    block = &flow->unit->blocks[merged->c];
-    for (uint32_t i = 0; i < block->pred_count; i++) {
-        value_id there = flow->out[flow->unit->preds[block->preds + i]].at[merged->a];
-
-        if (there && root_of(flow, there) != there)
+    for (uint32_t i = 0; (input = flow_input(flow, id, i)); i++) {
+        if (root_of(flow, input) != input)
             return true;
     }
     return false;
@@ -553,20 +557,12 @@ bool flow_is_walking(const struct flow *flow, value_id id)
 
 value_id flow_origin(const struct flow *flow, value_id id)
 {
-    const struct value *merged = &flow->values[id];
-    const struct block *block;
-    value_id origin = 0;
+    value_id origin = 0, input;
 
-    if (merged->kind != VALUE_PHI)
-        return 0;
-    block = &flow->unit->blocks[merged->c];
-    if (block->has_entry || block->pred_count == 0)
-        return 0;
-    for (uint32_t i = 0; i < block->pred_count; i++) {
-        value_id there = flow->out[flow->unit->preds[block->preds + i]].at[merged->a];
-        value_id root = there ? root_of(flow, there) : 0;
+    for (uint32_t i = 0; (input = flow_input(flow, id, i)); i++) {
+        value_id root = root_of(flow, input);
 
-        if (!there || root == id)
+        if (root == id)
             continue;
         if (origin && origin != root)
             return 0;

@@ -76,6 +76,9 @@ struct place flow_find_entry(const struct flow *flow, const struct flow_state *s
 /* How far rsp lies below its value at the function's entry; -1 where that is not known. */
 int64_t flow_depth(const struct flow *flow, const struct flow_state *state);
 
+/* What phi is where its block is entered from predecessor number; 0 behind the last one. */
+value_id flow_input(const struct flow *flow, value_id phi, uint32_t number);
+
 /* Whether id is a PHI that steps through memory: an interior pointer, not an object. */
 bool flow_is_walking(const struct flow *flow, value_id id);
 

@@ -53,7 +53,33 @@ static bool is_const(const struct flow *flow, value_id id, int64_t c)
     return value_of(flow, id)->kind == VALUE_CONST && value_of(flow, id)->c == c;
 }
 
-static enum operation_kind exchange_meaning(const struct flow *flow, value_id stored, value_id compared)
+static enum operation_kind exchange_meaning(const struct flow *flow, value_id stored, value_id compared, int depth);
+
+/* Every way that leads here must mean the same. */
+static enum operation_kind merged_meaning(const struct flow *flow, value_id phi, value_id compared, int depth)
+{
+    enum operation_kind all = OPERATION_UNKNOWN;
+    value_id input;
+
+    for (uint32_t i = 0; depth < 3 && (input = flow_input(flow, phi, i)); i++) {
+        enum operation_kind one = exchange_meaning(flow, input, compared, depth + 1);
+
+        if (i > 0 && one != all)
+            return OPERATION_UNKNOWN;
+        all = one;
+    }
+    return all;
+}
+
+/* (count * 4) | 3 is also computed as an address. */
+static bool is_merged_count(const struct value *value)
+{
+    if (value->kind == VALUE_OR)
+        return !value->b && value->c == MERGED;
+    return value->kind == VALUE_SCALED && value->c >> 48 == ONE_REFERENCE && (value->c & 3) == MERGED;
+}
+
+static enum operation_kind exchange_meaning(const struct flow *flow, value_id stored, value_id compared, int depth)
 {
     const struct value *value = value_of(flow, stored);
     int64_t step;
@@ -61,9 +87,11 @@ static enum operation_kind exchange_meaning(const struct flow *flow, value_id st
 
     if (is_const(flow, stored, QUEUED))
         return OPERATION_DECREMENT;
+    if (value->kind == VALUE_PHI)
+        return merged_meaning(flow, stored, compared, depth);
     if (value->kind == VALUE_SELECT) {
-        enum operation_kind a = exchange_meaning(flow, value->a, compared);
-        enum operation_kind b = exchange_meaning(flow, value->b, compared);
+        enum operation_kind a = exchange_meaning(flow, value->a, compared, depth);
+        enum operation_kind b = exchange_meaning(flow, value->b, compared, depth);
 
         return a == b ? a : OPERATION_UNKNOWN;
     }
@@ -74,7 +102,7 @@ static enum operation_kind exchange_meaning(const struct flow *flow, value_id st
             return OPERATION_TRY_INCREMENT;
         return step == 0 && bits ? OPERATION_FLAGS : OPERATION_UNKNOWN;
     }
-    if (is_const(flow, stored, MERGED) || (value->kind == VALUE_OR && !value->b && value->c == MERGED))
+    if (is_const(flow, stored, MERGED) || is_merged_count(value))
         return OPERATION_MERGE;
     return OPERATION_UNKNOWN;
 }
@@ -84,11 +112,12 @@ enum operation_kind refcount_meaning(struct flow *flow, const struct op *op, con
     switch (op->atomic) {
     case ATOMIC_CMPXCHG:
         return op->src == NO_REG ? OPERATION_UNKNOWN
-                                 : exchange_meaning(flow, state->at[op->src], state->at[RAX]);
+                                 : exchange_meaning(flow, state->at[op->src], state->at[RAX], 0);
     case ATOMIC_ADD:
-        if (op->src == NO_REG && op->value == ONE_REFERENCE)
-            return OPERATION_INCREMENT;
-        return op->src == NO_REG ? OPERATION_FOREIGN : OPERATION_UNKNOWN;
+    case ATOMIC_XADD:
+        if (op->src == NO_REG)
+            return op->value == ONE_REFERENCE ? OPERATION_INCREMENT : OPERATION_FOREIGN;
+        return OPERATION_ADD;
     default:
         return OPERATION_UNKNOWN;
     }

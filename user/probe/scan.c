@@ -62,7 +62,7 @@ struct sweep {
 const char *operation_name(enum operation_kind kind)
 {
     static const char *const names[] = {"unknown", "decrement", "increment", "try-increment", "flags", "merge",
-                                        "foreign"};
+                                        "foreign", "add"};
 
     return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
 }
@@ -278,7 +278,8 @@ static void visit_atomic(struct sweep *sweep, const struct flow *flow, const str
     operation.kind = refcount_meaning((struct flow *)flow, op, state);
     if (value_of(flow, object)->kind == VALUE_CONST) {
         /* A static variable at a fixed address: an object if its count is handled as one. */
-        if (operation.kind == OPERATION_UNKNOWN || operation.kind == OPERATION_FOREIGN)
+        if (operation.kind != OPERATION_DECREMENT && operation.kind != OPERATION_INCREMENT &&
+            operation.kind != OPERATION_TRY_INCREMENT)
             return;
         operation.object = (struct place){.kind = PLACE_FIXED, .offset = value_of(flow, object)->c - 16};
     } else {

@@ -16,6 +16,7 @@ enum operation_kind {
     OPERATION_FLAGS = 4,     /* compare-exchange that only sets flag bits */
     OPERATION_MERGE = 5,     /* sets the merged flag with a new count */
     OPERATION_FOREIGN = 6,   /* not a reference count: the word is no object's */
+    OPERATION_ADD = 7,       /* locked add of a computed number: the items of a repeated list, or no object's word */
 };
 
 enum slot_kind {

@@ -1,0 +1,169 @@
+#include "capture/collect.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/array.h"
+
+static struct abi_event *copy_event(const struct abi_event *event)
+{
+    struct abi_event *copy = malloc(sizeof(*copy));
+
+    *copy = *event;
+    return copy;
+}
+
+static void collect_object(struct collector *collector, const struct abi_event *event)
+{
+    struct object_key key = {event->object, event->generation, event->type, event->target};
+
+    if (hmgeti(collector->objects, key) < 0)
+        hmputs(collector->objects, ((struct collected_object){key, copy_event(event)}));
+}
+
+static void collect_type(struct collector *collector, const struct abi_event *event)
+{
+    struct abi_type_key key = {.type = event->object, .target = event->target};
+
+    if (hmgeti(collector->types, key) < 0)
+        hmputs(collector->types, ((struct collected_type){key, copy_event(event)}));
+}
+
+void collect_event(struct collector *collector, const struct abi_event *event)
+{
+    struct collected_thread thread = {.key = event->tid, .target = event->target};
+
+    switch (event->event) {
+    case ABI_EVENT_OBJECT:
+        collect_object(collector, event);
+        break;
+    case ABI_EVENT_TYPE:
+        collect_type(collector, event);
+        break;
+    case ABI_EVENT_THREAD:
+        memcpy(thread.comm, event->comm, sizeof(thread.comm));
+        hmputs(collector->threads, thread);
+        break;
+    }
+}
+
+static void add_counts(struct abi_counts *sum, const struct abi_counts *counts)
+{
+    sum->decrefs += counts->decrefs;
+    sum->handoffs += counts->handoffs;
+    sum->retries += counts->retries;
+    sum->bounces += counts->bounces;
+}
+
+void collect_row(struct collector *collector, const struct abi_key *key, const struct abi_row *row)
+{
+    ptrdiff_t at = hmgeti(collector->rows, *key);
+
+    if (at < 0)
+        hmputs(collector->rows, ((struct collected_row){*key, *row}));
+    else
+        add_counts(&collector->rows[at].value.counts, &row->counts);
+}
+
+static void fold(struct collector *collector, const struct fold_key *key, const struct abi_counts *counts,
+                 uint64_t objects, uint64_t threads)
+{
+    ptrdiff_t at = hmgeti(collector->folds, *key);
+    struct collected_fold *known;
+
+    if (at < 0) {
+        hmputs(collector->folds, ((struct collected_fold){.key = *key}));
+        at = hmgeti(collector->folds, *key);
+    }
+    known = &collector->folds[at];
+    add_counts(&known->counts, counts);
+    known->objects += objects;
+    if (threads > known->threads)
+        known->threads = threads;
+}
+
+void collect_cold(struct collector *collector, const struct abi_cold_key *key, const struct abi_counts *counts)
+{
+    struct fold_key fold_key = {.place = *key, .shared = 2};
+
+    fold(collector, &fold_key, counts, 1, 0);
+}
+
+/* Which threads an object was seen from: enough to tell one from several. */
+struct sharing {
+    struct object_key key;
+    uint32_t first_tid;
+    uint32_t threads;
+};
+
+static struct object_key object_of(const struct collected_row *row)
+{
+    return (struct object_key){row->key.object, row->key.generation, row->value.type, row->key.target};
+}
+
+/* Rows of one object stand for one thread each, or for one place each. */
+static struct sharing *find_sharing(const struct collector *collector)
+{
+    struct sharing *sharing = NULL;
+
+    for (ptrdiff_t i = 0; i < hmlen(collector->rows); i++) {
+        struct object_key key = object_of(&collector->rows[i]);
+        ptrdiff_t at = hmgeti(sharing, key);
+
+        if (at < 0)
+            hmputs(sharing, ((struct sharing){key, collector->rows[i].key.tid, 1}));
+        else if (sharing[at].first_tid != collector->rows[i].key.tid)
+            sharing[at].threads = 2;
+    }
+    return sharing;
+}
+
+static void fold_row(struct collector *collector, const struct collected_row *row, const struct sharing *object)
+{
+    const struct abi_key *key = &row->key;
+    struct fold_key fold_key = {.place = {.type = row->value.type,
+                                          .base_type = key->base_type,
+                                          .returns_to = key->returns_to,
+                                          .target = key->target,
+                                          .site = key->site,
+                                          .how = key->how,
+                                          .level = key->level},
+                                .shared = object->threads > 1};
+
+    fold(collector, &fold_key, &row->value.counts, object->first_tid == key->tid, object->threads);
+}
+
+void collect_trim(struct collector *collector, size_t most)
+{
+    struct sharing *sharing;
+    struct collected_row *kept = NULL;
+
+    if (hmlenu(collector->rows) <= most)
+        return;
+    sharing = find_sharing(collector);
+    for (ptrdiff_t i = 0; i < hmlen(collector->rows); i++) {
+        const struct collected_row *row = &collector->rows[i];
+        struct object_key key = object_of(row);
+
+        if (row->value.counts.decrefs < ABI_NAME_AT && hmgeti(collector->objects, key) < 0)
+            fold_row(collector, row, &sharing[hmgeti(sharing, key)]);
+        else
+            hmputs(kept, collector->rows[i]);
+    }
+    hmfree(sharing);
+    hmfree(collector->rows);
+    collector->rows = kept;
+}
+
+void collect_free(struct collector *collector)
+{
+    for (ptrdiff_t i = 0; i < hmlen(collector->objects); i++)
+        free(collector->objects[i].event);
+    for (ptrdiff_t i = 0; i < hmlen(collector->types); i++)
+        free(collector->types[i].event);
+    hmfree(collector->rows);
+    hmfree(collector->folds);
+    hmfree(collector->objects);
+    hmfree(collector->types);
+    hmfree(collector->threads);
+}

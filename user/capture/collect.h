@@ -1,0 +1,68 @@
+/* What comes out of BPF, summed up over a recording: rows, folds of cold ones, and what objects, types and threads are
+ * called. Keys and counts only; names are the work of resolve/. */
+#ifndef HOTREF_CAPTURE_COLLECT_H
+#define HOTREF_CAPTURE_COLLECT_H
+
+#include <stddef.h>
+
+#include "abi.h"
+
+struct collected_row {
+    struct abi_key key;
+    struct abi_row value;
+};
+
+/* Cold rows of one kind together: too many to be kept one by one. */
+struct fold_key {
+    struct abi_cold_key place;
+    uint32_t shared;         /* 1: each object behind it was seen from two threads or more; 2: that is not known */
+    uint32_t reserved;
+};
+struct collected_fold {
+    struct fold_key key;
+    struct abi_counts counts;
+    uint64_t objects;        /* at least so many */
+    uint64_t threads;        /* of the most shared of them */
+};
+
+struct object_key {
+    uint64_t address, generation;
+    uint64_t type;
+    uint64_t target;
+};
+struct collected_object {
+    struct object_key key;
+    struct abi_event *event; /* its description */
+};
+
+struct collected_type {
+    struct abi_type_key key;
+    struct abi_event *event;
+};
+
+struct collected_thread {
+    uint32_t key;            /* tid */
+    uint32_t target;
+    char comm[16];
+};
+
+struct collector {           /* all stb_ds hash maps */
+    struct collected_row *rows;
+    struct collected_fold *folds;
+    struct collected_object *objects;
+    struct collected_type *types;
+    struct collected_thread *threads;
+};
+
+void collect_free(struct collector *collector); /* takes a zeroed struct */
+
+/* Takes one event from the ring buffer; those that are no description are not for here and are passed over. */
+void collect_event(struct collector *collector, const struct abi_event *event);
+
+void collect_row(struct collector *collector, const struct abi_key *key, const struct abi_row *row);
+void collect_cold(struct collector *collector, const struct abi_cold_key *key, const struct abi_counts *counts);
+
+/* Folds cold rows (fewer operations than ABI_NAME_AT) once there are more than so many rows in all. */
+void collect_trim(struct collector *collector, size_t most);
+
+#endif

@@ -1,0 +1,563 @@
+#include "capture/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "capture/attach.h"
+#include "hotref.skel.h"
+#include "probe/cache.h"
+#include "probe/plan.h"
+#include "util/array.h"
+#include "util/error.h"
+
+#define BREAKPOINT 0xcc
+#define BATCH 4096
+#define MOST_ROWS 65536 /* kept on the user side, before cold ones are folded */
+
+struct session_bpf {
+    struct hotref_bpf *skeleton;
+    struct ring_buffer *events;
+    struct bpf_link *on_exit, *on_exec;
+    uint32_t active;           /* the rows that BPF writes to */
+    bool full;                 /* BPF asked for them to be taken */
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + now.tv_nsec;
+}
+
+struct session *session_new(void)
+{
+    struct session *session = calloc(1, sizeof(*session));
+
+    session->bpf = calloc(1, sizeof(*session->bpf));
+    return session;
+}
+
+/* Targets and binaries */
+
+static int find_binary(const struct session *session, const struct interpreter *interpreter)
+{
+    const char *build_id = elf_file_build_id(interpreter->file);
+
+    for (size_t i = 0; i < arrlenu(session->binaries); i++) {
+        if (*build_id && strcmp(elf_file_build_id(session->binaries[i].file), build_id) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static int add_binary(struct session *session, const struct interpreter *interpreter, const char *scans)
+{
+    struct session_binary binary = {.file = interpreter->file, .scan = cache_scan(interpreter->file, scans)};
+    size_t count = arrlenu(session->binaries);
+
+    if (!binary.scan)
+        return -1;
+    if (count > 0)
+        binary.first_site = session->binaries[count - 1].first_site + arrlenu(session->binaries[count - 1].armed);
+    for (size_t i = 0; i < arrlenu(binary.scan->operations); i++) {
+        if (plan_is_armed(&binary.scan->operations[i]))
+            arrput(binary.armed, i);
+    }
+    arrput(session->binaries, binary);
+    return count;
+}
+
+int session_add(struct session *session, struct process *process, struct interpreter *interpreter, const char *scans)
+{
+    int binary = find_binary(session, interpreter);
+    struct session_target target = {.link = -1, .exit_status = -1};
+
+    if (arrlenu(session->targets) == ABI_TARGETS)
+        return fail("cannot record more than %d processes at once", ABI_TARGETS);
+    if (binary < 0)
+        binary = add_binary(session, interpreter, scans);
+    if (binary < 0)
+        return -1;
+    if (!session->binaries[binary].armed)
+        return fail("found no reference-count operation to probe in '%s' ('hotref scan' tells what was found)",
+                    interpreter->path);
+    target.process = *process;
+    target.interpreter = *interpreter;
+    target.binary = binary;
+    arrput(session->targets, target);
+    return 0;
+}
+
+/* Filling the maps */
+
+static int update(struct bpf_map *map, uint32_t key, const void *value)
+{
+    if (bpf_map_update_elem(bpf_map__fd(map), &key, value, BPF_ANY))
+        return fail_errno("cannot fill the BPF map '%s'", bpf_map__name(map));
+    return 0;
+}
+
+/* Sizes of what depends on the binaries: the rest is fixed in bpf/hotref.bpf.c. */
+static void size_maps(const struct session *session, struct hotref_bpf *skeleton)
+{
+    size_t sites = 0, callers = 0, chunks = 0;
+
+    for (size_t i = 0; i < arrlenu(session->binaries); i++) {
+        sites += arrlenu(session->binaries[i].armed);
+        callers += arrlenu(session->binaries[i].scan->callers);
+        chunks += plan_chunks(session->binaries[i].scan);
+    }
+    bpf_map__set_max_entries(skeleton->maps.sites, sites);
+    bpf_map__set_max_entries(skeleton->maps.callers, callers + 1);
+    bpf_map__set_max_entries(skeleton->maps.caller_chunks, chunks);
+}
+
+static int fill_binary(const struct session *session, const struct session_binary *binary, uint32_t *first_caller,
+                       uint32_t first_chunk)
+{
+    struct abi_caller *callers = plan_callers(binary->scan);
+    size_t chunk_count = plan_chunks(binary->scan);
+    struct abi_caller_chunk *chunks = calloc(chunk_count, sizeof(*chunks));
+    struct hotref_bpf *skeleton = session->bpf->skeleton;
+    int status = 0;
+
+    plan_index(binary->scan, callers, *first_caller, chunks);
+    for (size_t i = 0; i < arrlenu(binary->armed) && !status; i++) {
+        struct abi_site site = plan_site(&binary->scan->operations[binary->armed[i]]);
+
+        status = update(skeleton->maps.sites, binary->first_site + i, &site);
+    }
+    for (size_t i = 0; i < arrlenu(callers) && !status; i++)
+        status = update(skeleton->maps.callers, (*first_caller)++, &callers[i]);
+    for (size_t i = 0; i < chunk_count && !status; i++)
+        status = update(skeleton->maps.caller_chunks, first_chunk + i, &chunks[i]);
+    arrfree(callers);
+    free(chunks);
+    return status;
+}
+
+static struct abi_layout abi_layout_of(const struct layout *layout)
+{
+    return (struct abi_layout){
+        .type_flags = layout->type_flags,
+        .type_name = layout->type_name,
+        .type_dict = layout->type_dict,
+        .heap_qualname = layout->heap_qualname,
+        .dict_keys = layout->dict_keys,
+        .str_length = layout->str_length,
+        .str_state = layout->str_state,
+        .str_ascii_data = layout->str_ascii_data,
+        .str_data = layout->str_data,
+        .bytes_size = layout->bytes_size,
+        .bytes_data = layout->bytes_data,
+        .code_filename = layout->code_filename,
+        .code_qualname = layout->code_qualname,
+        .code_firstlineno = layout->code_firstlineno,
+        .function_qualname = layout->function_qualname,
+        .function_module = layout->function_module,
+        .module_name = layout->module_name,
+        .cfunction_def = layout->cfunction_def,
+        .cfunction_self = layout->cfunction_self,
+        .method_function = layout->method_function,
+        .method_self = layout->method_self,
+        .descr_type = layout->descr_type,
+        .descr_name = layout->descr_name,
+        .cell_value = layout->cell_value,
+        .kind_shift = layout->str_kind_shift,
+        .ascii_bit = layout->str_ascii_bit,
+        .compact_bit = layout->str_compact_bit,
+        .stackref_tag = 3,
+    };
+}
+
+/* CPython's own types: what an instance is called, and which of its first words never change (see identity() in
+ * bpf/hotref.bpf.c, which adds what a mask cannot say). */
+static const struct {
+    const char *symbol;
+    uint16_t kind;
+    uint16_t mask;
+} builtin_types[] = {
+    {"PyUnicode_Type", ABI_KIND_STR, 1},         {"PyLong_Type", ABI_KIND_INT, 1},
+    {"PyFloat_Type", ABI_KIND_FLOAT, 1},         {"PyBytes_Type", ABI_KIND_BYTES, 1},
+    {"PyCode_Type", ABI_KIND_CODE, 6},           {"PyFunction_Type", ABI_KIND_FUNCTION, 9},
+    {"PyType_Type", ABI_KIND_TYPE, 2},           {"PyModule_Type", ABI_KIND_MODULE, 1},
+    {"PyCFunction_Type", ABI_KIND_CFUNCTION, 3}, {"PyMethod_Type", ABI_KIND_METHOD, 3},
+    {"PyDict_Type", ABI_KIND_DICT, 0},           {"PyTuple_Type", ABI_KIND_TUPLE, 1},
+    {"PyCell_Type", ABI_KIND_CELL, 0},           {"PyMethodDescr_Type", ABI_KIND_DESCRIPTOR, 3},
+    {"PyWrapperDescr_Type", ABI_KIND_DESCRIPTOR, 3}, {"PyMemberDescr_Type", ABI_KIND_DESCRIPTOR, 3},
+    {"PyGetSetDescr_Type", ABI_KIND_DESCRIPTOR, 3},  {"PyClassMethodDescr_Type", ABI_KIND_DESCRIPTOR, 3},
+};
+
+static int fill_types(struct session *session, uint32_t number)
+{
+    const struct interpreter *interpreter = &session->targets[number].interpreter;
+    int map = bpf_map__fd(session->bpf->skeleton->maps.types);
+
+    for (size_t i = 0; i < sizeof(builtin_types) / sizeof(builtin_types[0]); i++) {
+        uint64_t at = elf_file_symbol(interpreter->file, builtin_types[i].symbol);
+        struct abi_type_key key = {.type = at + interpreter->bias, .target = number};
+        struct abi_type type = {.mask = builtin_types[i].mask, .kind = builtin_types[i].kind};
+
+        if (at && bpf_map_update_elem(map, &key, &type, BPF_ANY))
+            return fail_errno("cannot fill the BPF map of types");
+    }
+    return 0;
+}
+
+static int fill_target(struct session *session, uint32_t number, uint32_t first_chunk)
+{
+    struct session_target *target = &session->targets[number];
+    const struct interpreter *interpreter = &target->interpreter;
+    const struct scan *scan = session->binaries[target->binary].scan;
+    struct abi_layout layout = abi_layout_of(&interpreter->layout);
+    uint64_t code_type = elf_file_symbol(interpreter->file, "PyCode_Type");
+
+    target->state = (struct abi_target){
+        .tgid = target->process.pid,
+        .bias = interpreter->bias,
+        .text_start = scan->text_start + interpreter->bias,
+        .text_end = scan->text_end + interpreter->bias,
+        .chunks = first_chunk,
+        .layout = number,
+        .code_type = code_type ? code_type + interpreter->bias : 0,
+    };
+    if (update(session->bpf->skeleton->maps.layouts, number, &layout) ||
+        update(session->bpf->skeleton->maps.targets, number, &target->state))
+        return -1;
+    return fill_types(session, number);
+}
+
+static int fill_maps(struct session *session)
+{
+    size_t binaries = arrlenu(session->binaries);
+    uint32_t *chunks = calloc(binaries + 1, sizeof(*chunks)), callers = 0;
+    int status = 0;
+
+    for (size_t i = 0; i < binaries && !status; i++) {
+        status = fill_binary(session, &session->binaries[i], &callers, chunks[i]);
+        chunks[i + 1] = chunks[i] + plan_chunks(session->binaries[i].scan);
+    }
+    for (size_t i = 0; i < arrlenu(session->targets) && !status; i++)
+        status = fill_target(session, i, chunks[session->targets[i].binary]);
+    free(chunks);
+    return status;
+}
+
+/* Events and rows */
+
+static int take_event(void *context, void *data, size_t size)
+{
+    struct session *session = context;
+    const struct abi_event *event = data;
+
+    if (size < sizeof(*event))
+        return 0;
+    if (event->event == ABI_EVENT_FULL)
+        session->bpf->full = true;
+    else
+        collect_event(&session->collector, event);
+    return 0;
+}
+
+/* Waits until nobody writes to the rows that BPF does not start on any more. */
+static void await_writers(struct session_bpf *bpf, uint32_t which)
+{
+    struct in_flight {
+        uint64_t writers[2], rows;
+    };
+    int cpus = libbpf_num_possible_cpus(), map = bpf_map__fd(bpf->skeleton->maps.in_flight);
+    struct in_flight *each = calloc(cpus, sizeof(*each));
+    uint32_t zero = 0;
+    uint64_t writing;
+
+    do {
+        writing = 0;
+        if (bpf_map_lookup_elem(map, &zero, each))
+            break;
+        for (int i = 0; i < cpus; i++)
+            writing += each[i].writers[which];
+        if (writing)
+            usleep(100);
+    } while (writing);
+    free(each);
+}
+
+/* Empties a hash map, a batch at a time, into take(). */
+static int take_all(struct bpf_map *map, void *take(struct collector *, const void *, const void *),
+                    struct collector *collector)
+{
+    size_t key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map);
+    char *keys = calloc(BATCH, key_size), *values = calloc(BATCH, value_size);
+    LIBBPF_OPTS(bpf_map_batch_opts, options);
+    uint32_t cursor = 0, count;
+    bool first = true, more = true;
+    int status = 0;
+
+    while (more) {
+        count = BATCH;
+        more = !bpf_map_lookup_and_delete_batch(bpf_map__fd(map), first ? NULL : &cursor, &cursor, keys, values,
+                                                 &count, &options);
+        if (!more && errno != ENOENT) {
+            status = fail_errno("cannot read the BPF map '%s'", bpf_map__name(map));
+            break;
+        }
+        for (uint32_t i = 0; i < count; i++)
+            take(collector, keys + i * key_size, values + i * value_size);
+        first = false;
+    }
+    free(keys);
+    free(values);
+    return status;
+}
+
+static void *take_row(struct collector *collector, const void *key, const void *value)
+{
+    collect_row(collector, key, value);
+    return NULL;
+}
+
+static void *take_cold(struct collector *collector, const void *key, const void *value)
+{
+    collect_cold(collector, key, value);
+    return NULL;
+}
+
+/* BPF goes on in the other rows, and these become ours. */
+static int take_rows(struct session *session)
+{
+    struct session_bpf *bpf = session->bpf;
+    uint32_t taken = bpf->active;
+    int status;
+
+    bpf->active ^= 1;
+    bpf->skeleton->bss->active_rows = bpf->active;
+    __sync_synchronize();
+    await_writers(bpf, taken);
+    status = take_all(taken ? bpf->skeleton->maps.rows_1 : bpf->skeleton->maps.rows_0, take_row, &session->collector);
+    collect_trim(&session->collector, MOST_ROWS);
+    bpf->full = false;
+    return status;
+}
+
+/* Arming */
+
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+    (void)level, (void)format, (void)args;
+    return 0;
+}
+
+static int load_failed(void)
+{
+    if (errno == EPERM || errno == EACCES)
+        return fail("cannot load BPF programs: not permitted (run hotref as root)");
+    return fail_errno("cannot load hotref's BPF programs ('hotref doctor' tells what this machine lacks)");
+}
+
+static int load(struct session *session)
+{
+    struct session_bpf *bpf = session->bpf;
+    int cpus = libbpf_num_possible_cpus();
+
+    if (!getenv("HOTREF_DEBUG"))
+        libbpf_set_print(quiet);
+    bpf->skeleton = hotref_bpf__open();
+    if (!bpf->skeleton)
+        return load_failed();
+    bpf_program__set_expected_attach_type(bpf->skeleton->progs.on_operation, ATTACH_UPROBE_MULTI);
+    size_maps(session, bpf->skeleton);
+    *(uint32_t *)&bpf->skeleton->rodata->full_at = ABI_ROWS / 2 / cpus;
+    if (hotref_bpf__load(bpf->skeleton))
+        return load_failed();
+    bpf->events = ring_buffer__new(bpf_map__fd(bpf->skeleton->maps.events), take_event, session, NULL);
+    return bpf->events ? 0 : fail_errno("cannot read BPF's ring buffer");
+}
+
+static int attach_target(struct session *session, uint32_t number)
+{
+    struct session_target *target = &session->targets[number];
+    const struct session_binary *binary = &session->binaries[target->binary];
+    size_t count = arrlenu(binary->armed);
+    struct attach_point *points = calloc(count, sizeof(*points));
+    pid_t pid = attach_can_filter_by_process() ? target->process.pid : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        points[i].offset =
+            elf_file_offset(target->interpreter.file, binary->scan->operations[binary->armed[i]].probe);
+        points[i].cookie = (uint64_t)number << 32 | (binary->first_site + i);
+    }
+    target->link = attach_points(bpf_program__fd(session->bpf->skeleton->progs.on_operation),
+                                 target->interpreter.open_path, pid, points, count);
+    for (size_t i = 0; i < count; i++)
+        target->refused += points[i].refused;
+    free(points);
+    return target->link < 0 ? -1 : 0;
+}
+
+/* A probe that can fire is a breakpoint in the target's memory. */
+static int prove_live(struct session_target *target, const struct session_binary *binary)
+{
+    size_t count = arrlenu(binary->armed);
+
+    target->live = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t at = binary->scan->operations[binary->armed[i]].probe + target->interpreter.bias;
+        uint8_t byte = 0;
+
+        if (process_read(&target->process, at, &byte, 1) == 0)
+            target->live += byte == BREAKPOINT;
+    }
+    if (target->live + target->refused < count)
+        return fail("only %u of %zu probes are live in process %d: what the others count would be missing",
+                    target->live, count - target->refused, target->process.pid);
+    return 0;
+}
+
+static int start_target(struct session *session, uint32_t number)
+{
+    struct session_target *target = &session->targets[number];
+
+    if (attach_target(session, number) || prove_live(target, &session->binaries[target->binary]))
+        return -1;
+    target->state.live = 1;
+    return update(session->bpf->skeleton->maps.targets, number, &target->state);
+}
+
+int session_arm(struct session *session)
+{
+    struct session_bpf *bpf = session->bpf;
+
+    if (load(session) || fill_maps(session))
+        return -1;
+    bpf->on_exit = bpf_program__attach(bpf->skeleton->progs.on_exit);
+    bpf->on_exec = bpf_program__attach(bpf->skeleton->progs.on_exec);
+    if (!bpf->on_exit || !bpf->on_exec)
+        return fail_errno("cannot watch processes exit and exec");
+    for (size_t i = 0; i < arrlenu(session->targets); i++) {
+        if (start_target(session, i))
+            return -1;
+    }
+    session->armed_at_ns = now_ns();
+    return 0;
+}
+
+/* Running */
+
+static void refresh_targets(struct session *session)
+{
+    for (uint32_t i = 0; i < arrlenu(session->targets); i++) {
+        struct session_target *target = &session->targets[i];
+
+        bpf_map_lookup_elem(bpf_map__fd(session->bpf->skeleton->maps.targets), &i, &target->state);
+    }
+}
+
+/* Python's names of threads, which only a living process tells. */
+static void refresh_threads(struct session *session)
+{
+    for (size_t i = 0; i < arrlenu(session->targets); i++) {
+        struct session_target *target = &session->targets[i];
+        struct python_thread *threads =
+            target->state.live ? interpreter_threads(&target->process, &target->interpreter) : NULL;
+
+        for (size_t j = 0; j < arrlenu(threads); j++)
+            arrput(target->threads, threads[j]);
+        arrfree(threads);
+    }
+}
+
+int session_poll(struct session *session, int timeout_ms)
+{
+    size_t threads = hmlenu(session->collector.threads);
+    int status = ring_buffer__poll(session->bpf->events, timeout_ms);
+
+    if (status < 0 && status != -EINTR) {
+        errno = -status;
+        return fail_errno("cannot read BPF's ring buffer");
+    }
+    refresh_targets(session);
+    if (hmlenu(session->collector.threads) != threads)
+        refresh_threads(session);
+    return session->bpf->full ? take_rows(session) : 0;
+}
+
+size_t session_running(const struct session *session)
+{
+    size_t running = 0;
+
+    for (size_t i = 0; i < arrlenu(session->targets); i++)
+        running += session->targets[i].state.live != 0;
+    return running;
+}
+
+static void take_stats(struct session *session)
+{
+    int cpus = libbpf_num_possible_cpus();
+    uint64_t *each = calloc(cpus, sizeof(*each));
+
+    for (uint32_t stat = 0; stat < ABI_STATS; stat++) {
+        session->stats[stat] = 0;
+        if (bpf_map_lookup_elem(bpf_map__fd(session->bpf->skeleton->maps.stats), &stat, each))
+            continue;
+        for (int i = 0; i < cpus; i++)
+            session->stats[stat] += each[i];
+    }
+    free(each);
+}
+
+int session_stop(struct session *session)
+{
+    struct session_bpf *bpf = session->bpf;
+
+    refresh_threads(session);
+    session->stopped_at_ns = now_ns();
+    for (size_t i = 0; i < arrlenu(session->targets); i++) {
+        if (session->targets[i].link >= 0)
+            close(session->targets[i].link);
+        session->targets[i].link = -1;
+    }
+    refresh_targets(session);
+    ring_buffer__consume(bpf->events);
+    if (take_rows(session) || take_all(bpf->skeleton->maps.cold, take_cold, &session->collector))
+        return -1;
+    ring_buffer__consume(bpf->events);
+    take_stats(session);
+    return 0;
+}
+
+static void free_target(struct session_target *target)
+{
+    if (target->link >= 0)
+        close(target->link);
+    interpreter_free_threads(target->threads);
+    interpreter_close(&target->interpreter);
+    process_close(&target->process);
+}
+
+void session_free(struct session *session)
+{
+    if (!session)
+        return;
+    for (size_t i = 0; i < arrlenu(session->targets); i++)
+        free_target(&session->targets[i]);
+    for (size_t i = 0; i < arrlenu(session->binaries); i++) {
+        scan_free(session->binaries[i].scan);
+        arrfree(session->binaries[i].armed);
+    }
+    arrfree(session->targets);
+    arrfree(session->binaries);
+    collect_free(&session->collector);
+    ring_buffer__free(session->bpf->events);
+    bpf_link__destroy(session->bpf->on_exit);
+    bpf_link__destroy(session->bpf->on_exec);
+    hotref_bpf__destroy(session->bpf->skeleton);
+    free(session->bpf);
+    free(session);
+}

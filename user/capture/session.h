@@ -1,0 +1,62 @@
+/*
+ * One recording: its targets, the BPF programs that count in them, and what has been counted. The life cycle reads
+ * session_new, session_add for each target, session_arm, session_poll until it is over, session_stop, session_free.
+ */
+#ifndef HOTREF_CAPTURE_SESSION_H
+#define HOTREF_CAPTURE_SESSION_H
+
+#include "capture/collect.h"
+#include "probe/scan.h"
+#include "target/interpreter.h"
+#include "target/process.h"
+
+/* The code of one interpreter, shared by all targets that run it. */
+struct session_binary {
+    const struct elf_file *file;  /* the first target's */
+    struct scan *scan;
+    uint32_t first_site;          /* sites are numbered over all binaries */
+    uint32_t *armed;              /* stb_ds array: the operation of each site */
+};
+
+struct session_target {
+    struct process process;
+    struct interpreter interpreter;
+    uint32_t binary;              /* of session.binaries */
+    int link;                     /* -1 before session_arm() */
+    uint32_t refused;             /* probes that the kernel did not take */
+    uint32_t live;                /* probes seen in the target's memory */
+    struct abi_target state;      /* as BPF left it */
+    struct python_thread *threads; /* as last seen */
+    int exit_status;              /* wait status of a child that was launched; -1 where it is not known */
+};
+
+struct session {
+    struct session_target *targets;   /* stb_ds arrays */
+    struct session_binary *binaries;
+    struct collector collector;
+    uint64_t stats[ABI_STATS];
+    uint64_t armed_at_ns, stopped_at_ns; /* monotonic clock */
+    struct session_bpf *bpf;
+};
+
+struct session *session_new(void);
+void session_free(struct session *session); /* takes NULL */
+
+/* Adds a process whose interpreter has been found; both become the session's. -1 with a failure where the binary
+ * cannot be scanned. At most ABI_TARGETS. scans: folder for cached scans, or NULL. */
+int session_add(struct session *session, struct process *process, struct interpreter *interpreter,
+                const char *scans);
+
+/* Loads the programs, puts the probes, proves on each target that they are there, and starts to count. */
+int session_arm(struct session *session);
+
+/* Waits up to timeout_ms for something to happen and takes what there is. -1 with a failure if BPF is in trouble. */
+int session_poll(struct session *session, int timeout_ms);
+
+/* Targets that still run and are counted. */
+size_t session_running(const struct session *session);
+
+/* Stops counting, takes the probes away and collects what is left. */
+int session_stop(struct session *session);
+
+#endif

@@ -1,0 +1,11 @@
+/* Scans kept between runs, by build id: a cold scan takes longer than all the rest of arming. */
+#ifndef HOTREF_PROBE_CACHE_H
+#define HOTREF_PROBE_CACHE_H
+
+#include "probe/scan.h"
+
+/* The scan of file, from the folder if it is there, else made and put there. folder may be NULL, and a cache that
+ * cannot be read or written costs only time. NULL with a failure where the file cannot be scanned. */
+struct scan *cache_scan(const struct elf_file *file, const char *folder);
+
+#endif

@@ -1,0 +1,24 @@
+/* From what a scan found to what BPF is told: sites and callers in the words of include/abi.h. */
+#ifndef HOTREF_PROBE_PLAN_H
+#define HOTREF_PROBE_PLAN_H
+
+#include "abi.h"
+#include "probe/scan.h"
+
+/* Whether exact mode counts this operation: it decrements, and a probe can. */
+bool plan_is_armed(const struct operation *operation);
+
+struct abi_site plan_site(const struct operation *operation);
+/* The call sites that BPF can learn something from: an stb_ds array, to be freed with arrfree(). */
+struct abi_caller *plan_callers(const struct scan *scan);
+
+/*
+ * The index by which BPF finds a caller by its return address: writes to chunks, of which plan_chunks() cover the
+ * text, the number of each caller + 1, counted from first. Callers that share a place with an earlier one (two calls
+ * within four bytes) are left out; returns how many.
+ */
+size_t plan_chunks(const struct scan *scan);
+size_t plan_index(const struct scan *scan, const struct abi_caller *callers, uint32_t first,
+                  struct abi_caller_chunk *chunks);
+
+#endif
