@@ -1,0 +1,340 @@
+/* hotref doctor: what this machine and user can do. Each line was tried just now, not inferred. */
+#include "cmd/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
+#include <linux/bpf.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "capture/attach.h"
+#include "target/interpreter.h"
+#include "util/array.h"
+#include "util/error.h"
+
+enum { DETAIL = 4096 };
+
+static int report(bool ok, const char *what, const char *detail)
+{
+    printf("%-3s %-12s %s\n", ok ? "ok" : "no", what, detail);
+    return ok ? 0 : 1;
+}
+
+static bool detail(char *into, bool ok, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static bool detail(char *into, bool ok, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(into, DETAIL, format, args);
+    va_end(args);
+    return ok;
+}
+
+/* The first line of a file; NULL with errno where it can't be read. */
+static char *first_line(const char *path, char *line, size_t size)
+{
+    FILE *file = fopen(path, "re");
+    char *got;
+
+    if (file == NULL)
+        return NULL;
+    got = fgets(line, (int)size, file);
+    fclose(file);
+    if (got != NULL)
+        line[strcspn(line, "\n")] = '\0';
+    return got;
+}
+
+/* What recording takes: programs, probes, and the memory of others' processes. */
+static bool try_privileges(char *into)
+{
+    static const struct {
+        int bit;
+        const char *name;
+    } needed[] = {{CAP_BPF, "CAP_BPF"}, {CAP_PERFMON, "CAP_PERFMON"}, {CAP_SYS_PTRACE, "CAP_SYS_PTRACE"}};
+    char line[256], missing[128] = "";
+    unsigned long long effective = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL &&
+           sscanf(line, "CapEff: %llx", &effective) != 1)
+        continue;
+    if (file != NULL)
+        fclose(file);
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+        if (!(effective >> needed[i].bit & 1)) {
+            strcat(missing, missing[0] != '\0' ? ", " : "");
+            strcat(missing, needed[i].name);
+        }
+    }
+    if (missing[0] != '\0')
+        return detail(into, false, "user %u lacks %s: run hotref as root", geteuid(), missing);
+    return detail(into, true, "user %u has CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE", geteuid());
+}
+
+static bool try_kernel(char *into)
+{
+    struct utsname name;
+    unsigned major = 0, minor = 0;
+
+    uname(&name);
+    sscanf(name.release, "%u.%u", &major, &minor);
+    if (major < 6 || (major == 6 && minor < 6))
+        return detail(into, false, "Linux %s: uprobe_multi came with 6.6, boot that or newer", name.release);
+    return detail(into, strcmp(name.machine, "x86_64") == 0, "Linux %s, %s", name.release, name.machine);
+}
+
+static bool try_btf(char *into)
+{
+    static const char path[] = "/sys/kernel/btf/vmlinux";
+    uint16_t magic = 0;
+    FILE *file = fopen(path, "re");
+    bool read = file != NULL && fread(&magic, sizeof(magic), 1, file) == 1 && magic == 0xeb9f;
+
+    if (file != NULL)
+        fclose(file);
+    if (!read)
+        return detail(into, false, "no type information in %s: boot a kernel with CONFIG_DEBUG_INFO_BTF",
+                      path);
+    return detail(into, true, "%s", path);
+}
+
+/* The smallest program there is: return 0. */
+static bool try_program(char *into)
+{
+    struct bpf_insn program[] = {
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+        {.code = BPF_JMP | BPF_EXIT},
+    };
+    int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "hotref_doctor", "GPL", program, 2, NULL);
+
+    if (fd < 0)
+        return detail(into, false, "a BPF program is refused: %s%s", strerror(errno),
+                      errno == EPERM ? ": run hotref as root, outside of a container that filters bpf()"
+                                     : "");
+    close(fd);
+    return detail(into, true, "a BPF program was loaded");
+}
+
+static bool try_probe(char *into)
+{
+    if (attach_supported() != 0)
+        return detail(into, false, "%s", last_failure());
+    return detail(into, true, "a probe was put on hotref itself through uprobe_multi");
+}
+
+/* The parent's first bytes: what stands there does not matter. */
+static bool try_memory(char *into)
+{
+    struct process process;
+    uint8_t byte;
+    int result;
+
+    if (getppid() == 0)
+        return detail(into, false, "no other process is in sight: run hotref on the host");
+    if (process_open(getppid(), &process) != 0)
+        return detail(into, false, "%s", last_failure());
+    result = process_read(&process, process.mappings[0].start, &byte, sizeof(byte));
+    process_close(&process);
+    if (result != 0)
+        return detail(into, false, "the memory of process %d can't be read: run hotref as root", getppid());
+    return detail(into, true, "the memory of process %d was read", getppid());
+}
+
+static bool try_paranoia(char *into)
+{
+    char line[64];
+
+    if (first_line("/proc/sys/kernel/perf_event_paranoid", line, sizeof(line)) == NULL)
+        return detail(into, false, "the kernel has no perf events: boot one with CONFIG_PERF_EVENTS");
+    return detail(into, true, "perf_event_paranoid is %s%s", line,
+                  atoi(line) > 1 ? ": sampling needs CAP_PERFMON" : "");
+}
+
+static bool try_lockdown(char *into)
+{
+    char line[128];
+
+    if (first_line("/sys/kernel/security/lockdown", line, sizeof(line)) == NULL)
+        return detail(into, true, "none");
+    if (strstr(line, "[confidentiality]") != NULL)
+        return detail(into, false, "confidentiality forbids BPF to read memory: boot without lockdown");
+    return detail(into, true, "%s", line);
+}
+
+static bool try_libbpf(char *into)
+{
+    unsigned major = libbpf_major_version(), minor = libbpf_minor_version();
+
+    if (major < 1 || (major == 1 && minor < 1))
+        return detail(into, false, "%s: hotref needs 1.1 or newer", libbpf_version_string());
+    return detail(into, true, "%s", libbpf_version_string());
+}
+
+/* The kernel gives its first pid namespace a fixed number: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
+static bool try_namespace(char *into)
+{
+    char target[64];
+    ssize_t length = readlink("/proc/self/ns/pid", target, sizeof(target) - 1);
+
+    if (length < 0)
+        return detail(into, false, "/proc is not mounted here: mount it");
+    target[length] = '\0';
+    if (strcmp(target, "pid:[4026531836]") != 0)
+        return detail(into, false, "%s is not the first one: run hotref on the host", target);
+    return detail(into, true, "the first one; targets may live in others");
+}
+
+static const struct {
+    const char *what;
+    bool (*attempt)(char *into);
+} attempts[] = {
+    {"privileges", try_privileges}, {"kernel", try_kernel},     {"btf", try_btf},
+    {"bpf", try_program},           {"uprobes", try_probe},     {"memory", try_memory},
+    {"perf", try_paranoia},         {"lockdown", try_lockdown}, {"libbpf", try_libbpf},
+    {"namespace", try_namespace},
+};
+
+/* The cache folder of the user who called, through sudo too. */
+static bool cache_folder(char *into, size_t size)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"), *caller = getenv("SUDO_USER");
+    struct passwd *user = geteuid() == 0 && caller != NULL ? getpwnam(caller) : NULL;
+
+    if (user != NULL)
+        return snprintf(into, size, "%s/.cache", user->pw_dir) < (int)size;
+    if (cache != NULL && cache[0] != '\0')
+        return snprintf(into, size, "%s", cache) < (int)size;
+    return home != NULL && snprintf(into, size, "%s/.cache", home) < (int)size;
+}
+
+/* Adds path, links resolved, unless it is there already. */
+static void add_candidate(char ***candidates, const char *path)
+{
+    char *real = realpath(path, NULL);
+
+    if (real == NULL)
+        return;
+    for (ptrdiff_t i = 0; i < arrlen(*candidates); i++) {
+        if (strcmp((*candidates)[i], real) == 0) {
+            free(real);
+            return;
+        }
+    }
+    arrput(*candidates, real);
+}
+
+static void add_matches(char ***candidates, const char *folder, const char *pattern)
+{
+    char path[PATH_MAX];
+    glob_t matches;
+
+    if (snprintf(path, sizeof(path), "%s/%s", folder, pattern) >= (int)sizeof(path) ||
+        glob(path, 0, NULL, &matches) != 0)
+        return;
+    for (size_t i = 0; i < matches.gl_pathc; i++)
+        add_candidate(candidates, matches.gl_pathv[i]);
+    globfree(&matches);
+}
+
+/* The same places as tests/interpreters/find looks in. */
+static char **find_candidates(void)
+{
+    const char *named = getenv("HOTREF_PYTHON"), *search = getenv("PATH");
+    char cache[PATH_MAX], folder[PATH_MAX], **candidates = NULL;
+
+    if (named != NULL && named[0] != '\0')
+        add_candidate(&candidates, named);
+    while (search != NULL && *search != '\0') {
+        int length = (int)strcspn(search, ":");
+
+        if (length > 0 && snprintf(folder, sizeof(folder), "%.*s", length, search) < (int)sizeof(folder))
+            add_matches(&candidates, folder, "python3.1[3-6]t");
+        search += length + (search[length] == ':');
+    }
+    if (cache_folder(cache, sizeof(cache)))
+        add_matches(&candidates, cache, "hotref/pythons/*/bin/python3.1[3-6]t");
+    return candidates;
+}
+
+static int report_interpreter(const char *path)
+{
+    struct interpreter interpreter;
+    char text[DETAIL];
+
+    if (interpreter_in_file(path, &interpreter) != 0)
+        return report(false, "interpreter", last_failure());
+    detail(text, true, "CPython %s, %s: %s", interpreter.version, interpreter.build, path);
+    interpreter_close(&interpreter);
+    return report(true, "interpreter", text);
+}
+
+static int report_interpreters(void)
+{
+    const char *named = getenv("HOTREF_PYTHON");
+    char **candidates = find_candidates(), text[DETAIL];
+    int failed = 0;
+
+    if (named != NULL && named[0] != '\0' && access(named, X_OK) != 0) {
+        detail(text, false, "HOTREF_PYTHON names no program: '%s'", named);
+        failed |= report(false, "interpreter", text);
+    }
+    if (arrlen(candidates) == 0 && !failed)
+        failed |=
+            report(false, "interpreter", "no free-threaded one is known here: set HOTREF_PYTHON to yours");
+    for (ptrdiff_t i = 0; i < arrlen(candidates); i++) {
+        failed |= report_interpreter(candidates[i]);
+        free(candidates[i]);
+    }
+    arrfree(candidates);
+    return failed;
+}
+
+/* libbpf would explain refusals at length on stderr; the line's own sentence does. */
+static int no_message(enum libbpf_print_level level, const char *format, va_list args)
+{
+    (void)level, (void)format, (void)args;
+    return 0;
+}
+
+static int run(int argc, char **argv)
+{
+    char text[DETAIL];
+    int failed = 0;
+
+    if (argc > 1)
+        return command_misused(&command_doctor, "unexpected argument '%s'", argv[1]);
+    libbpf_set_print(no_message);
+    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
+        bool ok = attempts[i].attempt(text);
+
+        failed |= report(ok, attempts[i].what, text);
+    }
+    failed |= report_interpreters();
+    return failed ? STATUS_FAILED : STATUS_OK;
+}
+
+const struct command command_doctor = {
+    .name = "doctor",
+    .arguments = "",
+    .summary = "tells what this machine and user can do",
+    .help = "Tries what recording needs, line by line: 'ok' or 'no', what it is, and what to do about it.\n"
+            "Interpreters are those that HOTREF_PYTHON, PATH and the cache folder name.\n"
+            "Exits 1 where any line says 'no'.\n",
+    .run = run,
+};
