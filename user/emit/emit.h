@@ -7,22 +7,28 @@
 #include "profile/rows.h"
 
 struct emit_options {
-    int max_rows;           /* 0: all */
-    bool all;               /* rows of a single thread too */
-    int width;              /* of the terminal; 0 where out is none: nothing is cut then */
+    int max_rows; /* 0: all */
+    bool all;     /* rows of a single thread too */
+    int width;    /* of the terminal; 0 where out is none: nothing is cut then */
     bool colour;
 };
 
 struct emitter {
-    const char *name;       /* the value of -f */
-    const char *summary;    /* one line for --help */
+    const char *name;    /* the value of -f */
+    const char *summary; /* one line for --help */
     /* Writes to out; the caller flushes and checks for errors. Returns 0, or -1 with a failure. */
     int (*emit)(const struct profile *profile, const struct rows *rows, const struct emit_options *options,
                 FILE *out);
 };
 
 extern const struct emitter emit_table, emit_json;
-extern const struct emitter *const emitters[]; /* ends with NULL */
-const struct emitter *emitter_find(const char *name);
+extern const struct emitter *const emitters[];        /* ends with NULL */
+const struct emitter *emitter_find(const char *name); /* NULL if there is none */
+
+/* Sets width and colour to what out can show: a terminal's width, and colour unless NO_COLOR forbids it. */
+void emit_fit(struct emit_options *options, FILE *out);
+
+/* What stands at the end of a recording: the verdict and the ten hottest rows, as a table that fits out. */
+int emit_summary(const struct profile *profile, FILE *out);
 
 #endif

@@ -3,19 +3,21 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Written backwards from the end of a buffer: this is most of the time that a long table takes. */
 const char *number_grouped(uint64_t number, char text[NUMBER_SIZE])
 {
-    char digits[NUMBER_SIZE];
-    int length = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)number);
-    char *to = text;
+    char digits[NUMBER_SIZE], *at = digits + sizeof(digits);
+    int written = 0;
 
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            *to++ = ',';
-        *to++ = digits[i];
-    }
-    *to = '\0';
-    return text;
+    *--at = '\0';
+    do {
+        if (written > 0 && written % 3 == 0)
+            *--at = ',';
+        *--at = (char)('0' + number % 10);
+        written++;
+        number /= 10;
+    } while (number);
+    return memcpy(text, at, (size_t)(digits + sizeof(digits) - at));
 }
 
 const char *number_share(uint64_t part, uint64_t whole, char text[NUMBER_SIZE])

@@ -54,26 +54,31 @@ static int by_text(const void *left, const void *right)
     return strcmp(*a, *b);
 }
 
-static void sort_names(const char **names)
+/* The row's names are the last ones in rows->names. */
+static void sort_names(struct rows *rows, struct row *row)
 {
-    size_t kept = 0;
+    const char **names = row->thread_names;
+    uint32_t kept = 0;
 
-    if (arrlenu(names) > 1)
-        qsort(names, arrlenu(names), sizeof(*names), by_text);
-    for (size_t i = 0; i < arrlenu(names); i++) {
+    if (row->name_count > 1)
+        qsort(names, row->name_count, sizeof(*names), by_text);
+    for (uint32_t i = 0; i < row->name_count; i++) {
         if (kept == 0 || strcmp(names[i], names[kept - 1]) != 0)
             names[kept++] = names[i];
     }
-    if (names)
-        arrsetlen(names, kept);
+    row->name_count = kept;
+    rows->used_names += kept;
 }
 
 /* Threads of a fold are not known one by one; it says how many its most shared object had. */
-static void sum_threads(const struct profile *profile, struct row *row, struct entry *entries, size_t count)
+static void sum_threads(const struct profile *profile, struct rows *rows, struct row *row,
+                        struct entry *entries, size_t count)
 {
     uint32_t most = 0, distinct = 0;
 
-    qsort(entries, count, sizeof(*entries), by_thread);
+    if (entries[0].object != entries[count - 1].object)
+        qsort(entries, count, sizeof(*entries), by_thread);
+    row->thread_names = rows->names + rows->used_names;
     for (size_t i = 0; i < count; i++) {
         const struct profile_count *from = entries[i].count;
         const char *name = profile_string(profile, profile->threads[from->thread].name);
@@ -83,10 +88,10 @@ static void sum_threads(const struct profile *profile, struct row *row, struct e
             continue;
         distinct++;
         if (*name)
-            arrput(row->thread_names, name);
+            row->thread_names[row->name_count++] = name;
     }
     row->threads = distinct > most ? distinct : most;
-    sort_names(row->thread_names);
+    sort_names(rows, row);
 }
 
 /* Sites of two targets may be the same place in the same binary. */
@@ -122,25 +127,38 @@ static void add_to_site(struct row_site *site, const struct profile_count *from)
     site->bounces += from->bounces;
 }
 
-static void sum_sites(const struct profile *profile, struct row *row, struct entry *entries, size_t count)
+static struct row_site *add_site(const struct profile *profile, struct row *row,
+                                 const struct profile_site *site)
+{
+    struct row_site *added = &row->sites[row->site_count++];
+
+    *added = (struct row_site){
+        .function = profile_string(profile, site->function),
+        .operation = profile_string(profile, site->operation),
+        .binary = profile_string(profile, site->binary),
+        .address = site->address,
+    };
+    return added;
+}
+
+static void sum_sites(const struct profile *profile, struct rows *rows, struct row *row,
+                      struct entry *entries, size_t count)
 {
     const struct profile_site *last = NULL, *site;
+    struct row_site *sum = NULL;
 
     qsort_r(entries, count, sizeof(*entries), by_site, profile->sites);
+    row->sites = rows->sites + rows->used_sites;
     for (size_t i = 0; i < count; i++) {
         site = &profile->sites[entries[i].count->site];
-        if (!last || compare_sites(site, last) != 0) {
-            struct row_site empty = {.function = profile_string(profile, site->function),
-                                     .operation = profile_string(profile, site->operation),
-                                     .binary = profile_string(profile, site->binary),
-                                     .address = site->address};
-
-            arrput(row->sites, empty);
-        }
-        add_to_site(&arrlast(row->sites), entries[i].count);
+        if (!last || compare_sites(site, last) != 0)
+            sum = add_site(profile, row, site);
+        add_to_site(sum, entries[i].count);
         last = site;
     }
-    qsort(row->sites, arrlenu(row->sites), sizeof(*row->sites), by_ops);
+    rows->used_sites += row->site_count;
+    if (row->site_count > 1)
+        qsort(row->sites, row->site_count, sizeof(*row->sites), by_ops);
     row->function = row->sites[0].function;
 }
 
@@ -165,8 +183,8 @@ struct row row_sum(const struct profile *profile, struct rows *rows, struct entr
 
     sum_objects(profile, &row, entries, count);
     sum_counts(&row, entries, count);
-    sum_threads(profile, &row, entries, count);
-    sum_sites(profile, &row, entries, count);
+    sum_threads(profile, rows, &row, entries, count);
+    sum_sites(profile, rows, &row, entries, count);
     if (row.fold)
         row.object = fold_name(rows, row.objects);
     return row;

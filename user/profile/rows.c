@@ -10,6 +10,8 @@
 /* What one object's counts through one field amount to. */
 enum part { COLD, ALONE, CONTENDED };
 
+#define SEVERAL UINT32_MAX
+
 /* What is at hand while rows are built. */
 struct builder {
     const struct profile *profile;
@@ -17,8 +19,9 @@ struct builder {
     struct entry *entries;   /* all counts, grouped by sorting */
     struct entry *alone;     /* of the group at hand: objects of one thread, ... */
     struct entry *contended; /* ... and those of several */
-    bool *object_shared;     /* by object: several threads reach it, through whatever field */
+    uint32_t *object_thread; /* by object: one that reaches it through whatever field, or SEVERAL */
     bool *object_ranked;     /* by object: is in a ranked row */
+    bool *thread_ranked;     /* by thread: reaches an object that is */
 };
 
 static uint64_t count_ops(const struct profile_count *count)
@@ -50,31 +53,12 @@ static struct entry *entries_of(const struct profile *profile)
     return entries;
 }
 
-static int by_thread(const void *left, const void *right)
-{
-    const struct entry *a = left, *b = right;
-
-    return compare(a->target, b->target) ?: compare(a->tid, b->tid);
-}
-
-static int by_object(const void *left, const void *right)
-{
-    const struct entry *a = left, *b = right;
-
-    return compare(a->object, b->object) ?: by_thread(a, b);
-}
-
 static int by_group(const void *left, const void *right)
 {
     const struct entry *a = left, *b = right;
 
-    return compare(a->type, b->type) ?: compare(a->field, b->field) ?: compare(a->name, b->name) ?: by_object(a, b);
-}
-
-static void sort_entries(struct entry *entries, int (*order)(const void *, const void *))
-{
-    if (arrlenu(entries) > 1)
-        qsort(entries, arrlenu(entries), sizeof(*entries), order);
+    return compare(a->type, b->type) ?: compare(a->field, b->field) ?: compare(a->name, b->name) ?: compare(a->object, b->object)
+        ?: compare(a->target, b->target) ?: compare(a->tid, b->tid);
 }
 
 static bool same_group(const struct entry *a, const struct entry *b)
@@ -109,14 +93,26 @@ static enum part part_of(const struct profile *profile, const struct entry *entr
     return same_thread(&entries[0], &entries[count - 1]) ? ALONE : CONTENDED;
 }
 
-static void mark_shared_objects(struct builder *builder)
+/* A thread may be listed twice: what tells threads apart is target and tid. */
+static bool equal_threads(const struct profile *profile, uint32_t a, uint32_t b)
 {
-    struct entry *entries = builder->entries;
+    const struct profile_thread *threads = profile->threads;
 
-    sort_entries(entries, by_object);
-    for (size_t i = 1; i < arrlenu(entries); i++) {
-        if (entries[i].object == entries[i - 1].object && !same_thread(&entries[i], &entries[i - 1]))
-            builder->object_shared[entries[i].object] = true;
+    return a == b || (threads[a].target == threads[b].target && threads[a].tid == threads[b].tid);
+}
+
+static void find_object_threads(struct builder *builder)
+{
+    const struct profile *profile = builder->profile;
+
+    for (size_t i = 1; i < arrlenu(profile->counts); i++) {
+        uint32_t thread = profile->counts[i].thread;
+        uint32_t *known = &builder->object_thread[profile->counts[i].object];
+
+        if (*known == 0)
+            *known = thread;
+        else if (*known != SEVERAL && !equal_threads(profile, *known, thread))
+            *known = SEVERAL;
     }
 }
 
@@ -131,12 +127,13 @@ static void place(struct builder *builder, const struct entry *entry, enum part 
         break;
     case ALONE:
         rows->single_ops += ops;
-        rows->elsewhere_ops += builder->object_shared[entry->object] ? ops : 0;
+        rows->elsewhere_ops += builder->object_thread[entry->object] == SEVERAL ? ops : 0;
         arrput(builder->alone, *entry);
         break;
     case CONTENDED:
         rows->ranked_ops += ops;
         builder->object_ranked[entry->object] = true;
+        builder->thread_ranked[entry->count->thread] = true;
         arrput(builder->contended, *entry);
         break;
     }
@@ -187,29 +184,45 @@ static void count_ranked_objects(struct builder *builder)
         builder->rows->ranked_objects += builder->object_ranked[i] && !profile->objects[i].others;
 }
 
-/* Distinct threads on ranked objects; a fold knows their number only. */
+static int by_identity(const void *left, const void *right)
+{
+    const struct profile_thread *a = left, *b = right;
+
+    return compare(a->target, b->target) ?: compare(a->tid, b->tid);
+}
+
+/* Distinct threads in ranked rows; a fold knows their number only. */
 static void count_ranked_threads(struct builder *builder)
 {
+    const struct profile *profile = builder->profile;
     struct rows *rows = builder->rows;
-    const struct entry *entries = builder->entries, *last = NULL;
+    struct profile_thread *threads = NULL;
 
-    sort_entries(builder->entries, by_thread);
-    for (size_t i = 0; i < arrlenu(entries); i++) {
-        if (!entries[i].count->thread || !builder->object_ranked[entries[i].object])
-            continue;
-        rows->ranked_threads += !last || !same_thread(last, &entries[i]);
-        last = &entries[i];
+    for (size_t i = 1; i < arrlenu(profile->threads); i++) {
+        if (builder->thread_ranked[i])
+            arrput(threads, profile->threads[i]);
     }
+    if (threads)
+        qsort(threads, arrlenu(threads), sizeof(*threads), by_identity);
+    for (size_t i = 0; i < arrlenu(threads); i++)
+        rows->ranked_threads += i == 0 || by_identity(&threads[i], &threads[i - 1]) != 0;
+    arrfree(threads);
     for (size_t i = 0; i < arrlenu(rows->ranked); i++) {
         if (rows->ranked[i].threads > rows->ranked_threads)
             rows->ranked_threads = rows->ranked[i].threads;
     }
 }
 
+/* Texts of one profile are equal if they are the same, which spares most comparisons. */
+static int compare_texts(const char *a, const char *b)
+{
+    return a == b ? 0 : strcmp(a, b);
+}
+
 int row_order(const struct row *a, const struct row *b, const struct metric *key)
 {
-    return compare(key->of(b), key->of(a)) ?: compare(row_ops(b), row_ops(a)) ?: strcmp(a->type, b->type)
-        ?: strcmp(a->field, b->field) ?: strcmp(a->object, b->object) ?: a->fold - b->fold;
+    return compare(key->of(b), key->of(a)) ?: compare(row_ops(b), row_ops(a)) ?: compare_texts(a->type, b->type)
+        ?: compare_texts(a->field, b->field) ?: compare_texts(a->object, b->object) ?: a->fold - b->fold;
 }
 
 static int by_key(const void *left, const void *right, void *key)
@@ -226,8 +239,9 @@ static void sort_rows(struct row *rows, const struct metric *key)
 static void build(struct builder *builder)
 {
     builder->entries = entries_of(builder->profile);
-    mark_shared_objects(builder);
-    sort_entries(builder->entries, by_group);
+    find_object_threads(builder);
+    if (arrlenu(builder->entries) > 1)
+        qsort(builder->entries, arrlenu(builder->entries), sizeof(*builder->entries), by_group);
     add_groups(builder);
     count_ranked_objects(builder);
     count_ranked_threads(builder);
@@ -238,8 +252,24 @@ static void free_builder(struct builder *builder)
     arrfree(builder->entries);
     arrfree(builder->alone);
     arrfree(builder->contended);
-    free(builder->object_shared);
+    free(builder->object_thread);
     free(builder->object_ranked);
+    free(builder->thread_ranked);
+}
+
+/* No row has more sites or names than counts: room for all can be had at once, and never moves. */
+static struct rows *rows_new(size_t counts)
+{
+    struct rows *rows = calloc(1, sizeof(*rows));
+
+    if (!rows)
+        return NULL;
+    rows->sites = malloc(counts * sizeof(*rows->sites));
+    rows->names = malloc(counts * sizeof(*rows->names));
+    if (rows->sites && rows->names)
+        return rows;
+    rows_free(rows);
+    return NULL;
 }
 
 struct rows *rows_build(const struct profile *profile, const struct metric *key)
@@ -247,15 +277,16 @@ struct rows *rows_build(const struct profile *profile, const struct metric *key)
     size_t objects = arrlenu(profile->objects);
     struct builder builder = {
         .profile = profile,
-        .rows = calloc(1, sizeof(*builder.rows)),
-        .object_shared = calloc(objects, sizeof(bool)),
+        .rows = rows_new(arrlenu(profile->counts)),
+        .object_thread = calloc(objects, sizeof(uint32_t)),
         .object_ranked = calloc(objects, sizeof(bool)),
+        .thread_ranked = calloc(arrlenu(profile->threads), sizeof(bool)),
     };
 
-    if (!builder.rows || !builder.object_shared || !builder.object_ranked) {
+    if (!builder.rows || !builder.object_thread || !builder.object_ranked || !builder.thread_ranked) {
         fail("cannot sum the profile: out of memory");
         free_builder(&builder);
-        free(builder.rows);
+        rows_free(builder.rows);
         return NULL;
     }
     build(&builder);
@@ -265,23 +296,16 @@ struct rows *rows_build(const struct profile *profile, const struct metric *key)
     return builder.rows;
 }
 
-static void free_list(struct row *list)
-{
-    for (size_t i = 0; i < arrlenu(list); i++) {
-        arrfree(list[i].thread_names);
-        arrfree(list[i].sites);
-    }
-    arrfree(list);
-}
-
 void rows_free(struct rows *rows)
 {
     if (!rows)
         return;
-    free_list(rows->ranked);
-    free_list(rows->single);
+    arrfree(rows->ranked);
+    arrfree(rows->single);
     for (size_t i = 0; i < arrlenu(rows->owned); i++)
         free(rows->owned[i]);
     arrfree(rows->owned);
+    free(rows->sites);
+    free(rows->names);
     free(rows);
 }

@@ -20,8 +20,9 @@ struct row {
     const char *object;     /* a fold of N objects reads "1,234 others" and belongs to the rows */
     const char *owner;
     const char *function;   /* of the site with most operations */
-    const char **thread_names; /* stb_ds array, sorted */
-    struct row_site *sites; /* stb_ds array, most operations first */
+    const char **thread_names; /* distinct and sorted */
+    struct row_site *sites; /* most operations first */
+    uint32_t name_count, site_count;
     uint32_t field_source;
     uint32_t threads;       /* distinct threads */
     uint64_t address;       /* 0 where several objects share the name, or in a fold */
@@ -55,6 +56,9 @@ struct rows {
     uint64_t elsewhere_ops; /* of single_ops: on objects that other threads reach through other fields */
     uint64_t ranked_objects, ranked_threads;   /* distinct, over all of ranked; folds do not count as objects */
     char **owned;           /* strings that the rows made themselves */
+    struct row_site *sites; /* where the sites of all rows lie, ... */
+    const char **names;     /* ... and their threads' names */
+    size_t used_sites, used_names;
 };
 
 /* Sums counts into rows and sorts both lists by key (NULL: ops), descending; ties by ops, then by names, so that

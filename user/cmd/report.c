@@ -1,0 +1,189 @@
+#include "cmd/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emit/emit.h"
+#include "util/error.h"
+
+#define TERMINAL_ROWS 20
+
+struct report {
+    const char *input, *output;
+    const struct emitter *emitter;
+    const struct metric *key;
+    long rows; /* -1: as suits the output */
+    bool all;
+};
+
+static int unknown_key(const char *key)
+{
+    char keys[256] = "";
+
+    for (size_t i = 0; i < metric_count; i++) {
+        strcat(keys, i ? ", " : "");
+        strcat(keys, metrics[i].key);
+    }
+    return command_misused(&command_report, "unknown key '%s': there are %s", key, keys);
+}
+
+static int unknown_format(const char *format)
+{
+    char names[256] = "";
+
+    for (size_t i = 0; emitters[i]; i++) {
+        strcat(names, i ? ", " : "");
+        strcat(names, emitters[i]->name);
+    }
+    return command_misused(&command_report, "unknown format '%s': there are %s", format, names);
+}
+
+static int parse_rows(struct report *report, const char *text)
+{
+    char *end;
+
+    errno = 0;
+    report->rows = strtol(text, &end, 10);
+    if (errno || end == text || *end || report->rows < 0 || report->rows > INT_MAX)
+        return command_misused(&command_report, "'%s' is not a number of rows", text);
+    return STATUS_OK;
+}
+
+/* An option of which getopt_long() has found the name. */
+static int parse_option(struct report *report, int option)
+{
+    switch (option) {
+    case 'i':
+        report->input = optarg;
+        return STATUS_OK;
+    case 'o':
+        report->output = optarg;
+        return STATUS_OK;
+    case 'f':
+        report->emitter = emitter_find(optarg);
+        return report->emitter ? STATUS_OK : unknown_format(optarg);
+    case 'k':
+        report->key = metric_find(optarg);
+        return report->key ? STATUS_OK : unknown_key(optarg);
+    case 'n':
+        return parse_rows(report, optarg);
+    case 'a':
+        report->all = true;
+        return STATUS_OK;
+    default:
+        return STATUS_USAGE;
+    }
+}
+
+static int parse(struct report *report, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"input", required_argument, NULL, 'i'},
+        {"format", required_argument, NULL, 'f'},
+        {"output", required_argument, NULL, 'o'},
+        {"sort", required_argument, NULL, 'k'},
+        {"rows", required_argument, NULL, 'n'},
+        {"all", no_argument, NULL, 'a'},
+        {0},
+    };
+    int option, status;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "+:i:f:o:k:n:", options, NULL)) != -1) {
+        if (option == '?')
+            return command_misused(&command_report, "unknown option '%s'", argv[optind - 1]);
+        if (option == ':')
+            return command_misused(&command_report, "'%s' needs a value", argv[optind - 1]);
+        status = parse_option(report, option);
+        if (status)
+            return status;
+    }
+    if (optind < argc)
+        return command_misused(&command_report, "unexpected argument '%s'", argv[optind]);
+    return STATUS_OK;
+}
+
+/* The output is no place to follow a link to, where others may have put one. */
+static FILE *open_output(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+
+    if (!out)
+        fail_errno("cannot write '%s'", path);
+    return out;
+}
+
+static int print(const struct report *report, const struct profile *profile, FILE *out)
+{
+    struct emit_options options = {.all = report->all};
+    struct rows *rows = rows_build(profile, report->key);
+    int status;
+
+    if (!rows)
+        return -1;
+    emit_fit(&options, out);
+    options.max_rows = report->rows >= 0 ? (int)report->rows : options.width ? TERMINAL_ROWS : 0;
+    status = report->emitter->emit(profile, rows, &options, out);
+    rows_free(rows);
+    return status;
+}
+
+/* Only flushing tells whether all that was printed has arrived. */
+static int print_to(const struct report *report, const struct profile *profile, FILE *out, const char *name)
+{
+    int status = print(report, profile, out);
+
+    errno = EIO; /* what remains of an error that came before */
+    if (!status && (fflush(out) || ferror(out)))
+        status = fail_errno("cannot write '%s'", name);
+    if (out != stdout && fclose(out) && !status)
+        status = fail_errno("cannot write '%s'", name);
+    return status;
+}
+
+static int report_profile(const struct report *report)
+{
+    struct profile *profile = profile_read(report->input);
+    FILE *out = NULL;
+    int status = -1;
+
+    if (profile)
+        out = report->output ? open_output(report->output) : stdout;
+    if (out)
+        status = print_to(report, profile, out, report->output ? report->output : "stdout");
+    profile_free(profile);
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    struct report report = {.input = "hotref.prof", .emitter = &emit_table, .rows = -1};
+    int status = parse(&report, argc, argv);
+
+    if (status)
+        return status;
+    return report_profile(&report) ? command_failed(&command_report, STATUS_FAILED) : STATUS_OK;
+}
+
+const struct command command_report = {
+    .name = "report",
+    .arguments = "[-i FILE] [-f FORMAT] [-o FILE] [-k KEY] [-n ROWS] [--all]",
+    .summary = "Show what a recording found, hottest first",
+    .help = "  -i, --input FILE     the profile (default: hotref.prof)\n"
+            "  -f, --format FORMAT  table: verdict and rows for people (default)\n"
+            "                       json: one object with everything\n"
+            "  -o, --output FILE    where to write (default: stdout); no symbolic link is followed\n"
+            "  -k, --sort KEY       what to sort by: ops (default), decrefs, threads, retries, bounces\n"
+            "                       or handoffs\n"
+            "  -n, --rows ROWS      so many rows, 0 for all (default: 20 on a terminal, else all)\n"
+            "      --all            also the rows that one thread alone has touched\n\n"
+            "Exit status: 0, or 1 if the profile cannot be read or the report not be written, 2 for wrong\n"
+            "usage.\n",
+    .run = run,
+};

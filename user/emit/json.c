@@ -1,0 +1,231 @@
+/*
+ * The profile as one JSON object (docs/profile.schema.json). Rows are written one at a time, so that a large
+ * profile need not be in memory twice, and one to a line, so that line tools can work on them.
+ */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "emit/emit.h"
+#include "util/array.h"
+#include "util/error.h"
+
+/* What a JSON integer cannot hold is no count of anything. */
+static json_int_t integer(uint64_t value)
+{
+    return value > INT64_MAX ? INT64_MAX : (json_int_t)value;
+}
+
+static const char *text_or_null(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+static json_t *address_or_null(uint64_t address)
+{
+    char text[32];
+
+    if (!address)
+        return json_null();
+    snprintf(text, sizeof(text), "0x%llx", (unsigned long long)address);
+    return json_string(text);
+}
+
+static const char *end_name(uint32_t end)
+{
+    static const char *const names[] = {"unknown", "exit", "signal", "exec", "detach"};
+
+    return end < sizeof(names) / sizeof(names[0]) ? names[end] : names[0];
+}
+
+static const char *source_name(uint32_t source)
+{
+    static const char *const names[] = {NULL, "slot", "bytecode", "site"};
+
+    return source < sizeof(names) / sizeof(names[0]) ? names[source] : NULL;
+}
+
+static json_t *started(uint64_t started_ns)
+{
+    time_t seconds = (time_t)(started_ns / 1000000000);
+    struct tm utc;
+    char text[64];
+
+    if (!started_ns || !gmtime_r(&seconds, &utc) || !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc))
+        return json_null();
+    return json_string(text);
+}
+
+static json_t *ended(const struct profile_target *target)
+{
+    bool has_status = target->end == END_EXIT || target->end == END_SIGNAL;
+
+    return json_pack("{s:s, s:o}", "how", end_name(target->end), "status",
+                     has_status ? json_integer(target->end_status) : json_null());
+}
+
+static json_t *coverage(const struct profile_target *target)
+{
+    return json_pack("{s:I, s:I, s:I, s:I}", "atomics", (json_int_t)target->atomics, "classified",
+                     (json_int_t)target->classified, "decrements", (json_int_t)target->decrements, "armed",
+                     (json_int_t)target->armed);
+}
+
+static json_t *target_object(const struct profile *profile, const struct profile_target *target)
+{
+    return json_pack(
+        "{s:I, s:s, s:s, s:s, s:s, s:o, s:o}", "pid", (json_int_t)target->pid, "exe",
+        profile_string(profile, target->exe), "version", profile_string(profile, target->version), "build",
+        profile_string(profile, target->build), "build_id", profile_string(profile, target->build_id),
+        "ended", ended(target), "coverage", coverage(target));
+}
+
+static json_t *targets(const struct profile *profile)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 1; array && i < arrlenu(profile->targets); i++) {
+        if (json_array_append_new(array, target_object(profile, &profile->targets[i]))) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *metadata(const struct profile *profile)
+{
+    const struct profile_meta *meta = &profile->meta;
+
+    return json_pack("{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:o}", "mode",
+                     meta->mode == MODE_EXACT ? "exact" : "unknown", "started", started(meta->started_ns),
+                     "duration_ns", integer(meta->duration_ns), "cpus", (json_int_t)meta->cpus, "command",
+                     profile_string(profile, meta->command), "kernel", profile_string(profile, meta->kernel),
+                     "hotref_version", profile_string(profile, meta->hotref_version), "probes", "armed",
+                     (json_int_t)meta->armed_probes, "live", (json_int_t)meta->live_probes, "targets",
+                     targets(profile));
+}
+
+/* All but the rows. */
+static json_t *head(const struct profile *profile, const struct rows *rows)
+{
+    char *sentence = verdict(profile, rows);
+    uint64_t total = rows->ranked_ops + rows->single_ops + rows->cold_ops;
+    json_t *object = json_pack(
+        "{s:i, s:s, s:b, s:I, s:I, s:o, s:I, s:I, s:{s:I, s:I, s:I}, s:I}", "schema_version",
+        PROFILE_SCHEMA_VERSION, "verdict", sentence ? sentence : "", "complete", profile->meta.complete != 0,
+        "lost", integer(profile->meta.lost), "lost_names", integer(profile->meta.lost_names), "metadata",
+        metadata(profile), "total_ops", integer(total), "ranked_ops", integer(rows->ranked_ops),
+        "single_thread", "ops", integer(rows->single_ops), "rows", (json_int_t)arrlenu(rows->single),
+        "elsewhere_ops", integer(rows->elsewhere_ops), "cold_ops", integer(rows->cold_ops));
+
+    free(sentence);
+    return object;
+}
+
+static json_t *increfs_or_null(uint64_t increfs, bool measured)
+{
+    return measured ? json_integer(integer(increfs)) : json_null();
+}
+
+static json_t *site_object(const struct row_site *site, bool increfs)
+{
+    return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:I, s:I, s:I}", "function", site->function,
+                     "operation", site->operation, "binary", site->binary, "address",
+                     address_or_null(site->address), "ops", integer(site->decrefs + site->increfs), "decrefs",
+                     integer(site->decrefs), "increfs", increfs_or_null(site->increfs, increfs), "handoffs",
+                     integer(site->handoffs), "retries", integer(site->retries), "bounces",
+                     integer(site->bounces));
+}
+
+static json_t *sites(const struct row *row, bool increfs)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < row->site_count; i++) {
+        if (json_array_append_new(array, site_object(&row->sites[i], increfs))) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *thread_names(const struct row *row)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < row->name_count; i++) {
+        if (json_array_append_new(array, json_string(row->thread_names[i]))) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *row_object(const struct row *row, bool increfs)
+{
+    return json_pack(
+        "{s:s, s:s, s:s?, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:s?, "
+        "s:n, s:n, s:n, s:o}",
+        "type", row->type, "field", row->field, "field_source", source_name(row->field_source), "object",
+        row->object, "address", address_or_null(row->address), "objects", integer(row->objects), "fold",
+        row->fold, "function", row->function, "ops", integer(row_ops(row)), "decrefs", integer(row->decrefs),
+        "increfs", increfs_or_null(row->increfs, increfs), "handoffs", integer(row->handoffs), "retries",
+        integer(row->retries), "bounces", integer(row->bounces), "threads", (json_int_t)row->threads,
+        "thread_names", thread_names(row), "owner", text_or_null(row->owner), "stall_ns", "stall_share",
+        "remedy", "sites", sites(row, increfs));
+}
+
+/* jansson hands over every token; json_dumpf() would lock out for each. */
+static int write_token(const char *bytes, size_t size, void *out)
+{
+    return fwrite_unlocked(bytes, 1, size, out) == size ? 0 : -1;
+}
+
+/* Dumps value and lets go of it. */
+static int dump(json_t *value, size_t flags, FILE *out)
+{
+    int status = value ? json_dump_callback(value, write_token, out, flags) : -1;
+
+    json_decref(value);
+    if (status && ferror(out))
+        return fail_errno("cannot write the report");
+    return status ? fail("cannot write JSON: out of memory, or a text is not UTF-8") : 0;
+}
+
+static int emit_rows(const char *member, const struct row *rows, int max_rows, bool increfs, FILE *out)
+{
+    size_t count = arrlenu(rows);
+
+    if (max_rows > 0 && count > (size_t)max_rows)
+        count = (size_t)max_rows;
+    fprintf(out, ",\n\"%s\": [", member);
+    for (size_t i = 0; i < count; i++) {
+        fputs(i ? ",\n" : "\n", out);
+        if (dump(row_object(&rows[i], increfs), JSON_COMPACT, out))
+            return -1;
+    }
+    fputs("]", out);
+    return 0;
+}
+
+static int emit(const struct profile *profile, const struct rows *rows, const struct emit_options *options,
+                FILE *out)
+{
+    bool increfs = increfs_measured(profile);
+
+    fputs("{", out);
+    if (dump(head(profile, rows), JSON_EMBED, out) ||
+        emit_rows("rows", rows->ranked, options->max_rows, increfs, out))
+        return -1;
+    if (options->all && emit_rows("single_thread_rows", rows->single, options->max_rows, increfs, out))
+        return -1;
+    fputs("}\n", out);
+    return 0;
+}
+
+const struct emitter emit_json = {"json", "one object with everything, as docs/profile.schema.json says",
+                                  emit};

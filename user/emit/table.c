@@ -1,0 +1,387 @@
+/* The table for people: the verdict, the rows that matter, and in one line each what is not among them. */
+#include <locale.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emit/emit.h"
+#include "emit/text.h"
+#include "profile/number.h"
+#include "util/array.h"
+
+#define BOLD "\033[1m"
+#define DIM "\033[2m"
+#define PLAIN "\033[0m"
+#define GAP 2
+#define PADDED_MAX 40 /* columns that a text is padded to where nothing is cut */
+
+/*
+ * A column shows a metric or a text. Where room is short, columns are left out, highest rank first (rank 0
+ * stays), and texts are cut down to enough columns, the last resort being least.
+ */
+struct column {
+    const char *metric;
+    const char *heading;
+    const char *(*text)(const struct row *row);
+    size_t rank, enough, least;
+};
+
+static const char *type_of(const struct row *row)
+{
+    return *row->type ? row->type : "?";
+}
+
+static const char *field_of(const struct row *row)
+{
+    return *row->field ? row->field : "?";
+}
+
+static const char *object_of(const struct row *row)
+{
+    return row->object;
+}
+
+static const char *function_of(const struct row *row)
+{
+    return *row->function ? row->function : "?";
+}
+
+enum { TYPE_COLUMN = 5, FIELD_COLUMN, OBJECT_COLUMN, FUNCTION_COLUMN, COLUMNS };
+
+static const struct column columns[COLUMNS] = {
+    {.metric = "ops"},
+    {.metric = "threads"},
+    {.metric = "handoffs", .rank = 2},
+    {.metric = "bounces", .rank = 3},
+    {.metric = "retries", .rank = 4},
+    [TYPE_COLUMN] = {.heading = "TYPE", .text = type_of, .enough = 12, .least = 6},
+    [FIELD_COLUMN] = {.heading = "FIELD", .text = field_of, .enough = 22, .least = 10},
+    [OBJECT_COLUMN] = {.heading = "OBJECT", .text = object_of, .enough = 32, .least = 10},
+    [FUNCTION_COLUMN] = {.heading = "FUNCTION", .text = function_of, .rank = 1, .enough = 16, .least = 16},
+};
+#define RANKS 4
+
+/* Columns as wide as this table has them; 0: left out. */
+struct layout {
+    const struct metric *metric[COLUMNS]; /* NULL: a text */
+    size_t width[COLUMNS];
+    size_t natural[COLUMNS];
+    bool cut;
+};
+
+/* The largest number is also the longest. */
+static size_t number_width(const struct metric *metric, const struct row *rows, size_t count)
+{
+    uint64_t largest = 0;
+    char number[NUMBER_SIZE];
+    size_t width;
+
+    for (size_t i = 0; i < count; i++)
+        largest = metric->of(&rows[i]) > largest ? metric->of(&rows[i]) : largest;
+    width = strlen(number_grouped(largest, number));
+    return width > strlen(metric->heading) ? width : strlen(metric->heading);
+}
+
+static size_t widest_text(const struct column *column, const struct row *rows, size_t count)
+{
+    size_t widest = strlen(column->heading);
+
+    for (size_t i = 0; i < count; i++) {
+        size_t width = text_width(column->text(&rows[i]));
+
+        widest = width > widest ? width : widest;
+    }
+    return widest;
+}
+
+static void measure(struct layout *layout, const struct row *rows, size_t count)
+{
+    for (size_t c = 0; c < COLUMNS; c++) {
+        layout->metric[c] = columns[c].metric ? metric_find(columns[c].metric) : NULL;
+        layout->natural[c] = layout->metric[c] ? number_width(layout->metric[c], rows, count)
+                                               : widest_text(&columns[c], rows, count);
+    }
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Columns of the terminal that the table takes. */
+static size_t total_width(const struct layout *layout)
+{
+    size_t total = 0;
+
+    for (size_t c = 0; c < COLUMNS; c++)
+        total += layout->width[c] ? layout->width[c] + (total ? GAP : 0) : 0;
+    return total;
+}
+
+static void add_columns(struct layout *layout, size_t room)
+{
+    for (size_t rank = 0; rank <= RANKS; rank++) {
+        for (size_t c = 0; c < COLUMNS; c++) {
+            size_t enough = columns[c].text ? columns[c].enough : SIZE_MAX;
+
+            if (columns[c].rank != rank)
+                continue;
+            layout->width[c] = smaller(layout->natural[c], enough);
+            if (rank && total_width(layout) > room)
+                layout->width[c] = 0;
+        }
+    }
+}
+
+/* What is left goes to the object first: it is what the reader looks for. */
+static void widen(struct layout *layout, size_t room)
+{
+    static const size_t order[] = {OBJECT_COLUMN, FIELD_COLUMN, TYPE_COLUMN, FUNCTION_COLUMN};
+
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        size_t *width = &layout->width[order[i]];
+        size_t left = room > total_width(layout) ? room - total_width(layout) : 0;
+
+        if (*width)
+            *width += smaller(left, layout->natural[order[i]] - *width);
+    }
+}
+
+static void narrow(struct layout *layout, size_t room)
+{
+    for (size_t c = 0; c < COLUMNS; c++) {
+        size_t over = total_width(layout) > room ? total_width(layout) - room : 0;
+
+        if (columns[c].text && layout->width[c] > columns[c].least)
+            layout->width[c] -= smaller(over, layout->width[c] - columns[c].least);
+    }
+}
+
+static void fit(struct layout *layout, int width)
+{
+    layout->cut = width > 0;
+    if (layout->cut) {
+        add_columns(layout, (size_t)width);
+        widen(layout, (size_t)width);
+        narrow(layout, (size_t)width);
+        return;
+    }
+    for (size_t c = 0; c < COLUMNS; c++)
+        layout->width[c] = columns[c].text ? smaller(layout->natural[c], PADDED_MAX) : layout->natural[c];
+}
+
+/* The last column shown. */
+static size_t last_column(const struct layout *layout)
+{
+    size_t c = COLUMNS - 1;
+
+    while (!layout->width[c])
+        c--;
+    return c;
+}
+
+static void print_number(FILE *out, const char *number, size_t width)
+{
+    size_t length = strlen(number);
+
+    text_pad(out, width > length ? width - length : 0);
+    fwrite_unlocked(number, 1, length, out);
+}
+
+/* row NULL: the headings. */
+static void print_row(FILE *out, const struct layout *layout, const struct row *row)
+{
+    size_t last = last_column(layout);
+    char number[NUMBER_SIZE];
+
+    for (size_t c = 0; c <= last; c++) {
+        const struct metric *metric = layout->metric[c];
+        size_t width = layout->width[c], used;
+
+        if (!width)
+            continue;
+        text_pad(out, c ? GAP : 0);
+        if (metric) {
+            print_number(out, row ? number_grouped(metric->of(row), number) : metric->heading, width);
+            continue;
+        }
+        used = text_print(out, row ? columns[c].text(row) : columns[c].heading, layout->cut ? width : 0);
+        if (c < last)
+            text_pad(out, width > used ? width - used : 0);
+    }
+    fputc_unlocked('\n', out);
+}
+
+static void style(FILE *out, const struct emit_options *options, const char *sequence)
+{
+    if (options->colour)
+        fputs_unlocked(sequence, out);
+}
+
+/* A sentence of its own, wrapped. */
+static void __attribute__((format(printf, 3, 4)))
+print_line(FILE *out, const struct emit_options *options, const char *format, ...)
+{
+    va_list args;
+    char *line;
+    int length;
+
+    va_start(args, format);
+    length = vasprintf(&line, format, args);
+    va_end(args);
+    if (length < 0)
+        return;
+    text_wrap(out, line, (size_t)options->width);
+    free(line);
+}
+
+static void print_rows(FILE *out, const struct emit_options *options, const struct row *rows)
+{
+    size_t count = arrlenu(rows), shown = count;
+    struct layout layout = {0};
+    char number[NUMBER_SIZE];
+
+    if (options->max_rows > 0)
+        shown = smaller(count, (size_t)options->max_rows);
+    if (!shown)
+        return;
+    measure(&layout, rows, shown);
+    fit(&layout, options->width);
+    fputc_unlocked('\n', out);
+    style(out, options, DIM);
+    print_row(out, &layout, NULL);
+    style(out, options, PLAIN BOLD);
+    for (size_t i = 0; i < shown; i++) {
+        print_row(out, &layout, &rows[i]);
+        if (i == 0)
+            style(out, options, PLAIN);
+    }
+    if (shown < count)
+        print_line(out, options, "and %s more: 'hotref report -n 0' shows all",
+                   number_grouped(count - shown, number));
+}
+
+static void print_verdict(FILE *out, const struct emit_options *options, const struct profile *profile,
+                          const struct rows *rows)
+{
+    char *sentence = verdict(profile, rows);
+
+    style(out, options, BOLD);
+    print_line(out, options, "%s", sentence ? sentence : "no verdict: out of memory");
+    style(out, options, PLAIN);
+    free(sentence);
+}
+
+/* What was recorded, so that a table that was kept still tells. */
+static void print_subject(FILE *out, const struct emit_options *options, const struct profile *profile)
+{
+    const char *command = profile_string(profile, profile->meta.command);
+    const struct profile_target *target = &profile->targets[1];
+    size_t count = arrlenu(profile->targets) - 1;
+
+    if (count == 1)
+        print_line(out, options, "exact counts of pid %u, CPython %s%s%s", target->pid,
+                   profile_string(profile, target->version), *command ? ": " : "", command);
+    else if (count > 1)
+        print_line(out, options, "exact counts of %zu processes%s%s", count, *command ? ": " : "", command);
+}
+
+static void print_single(FILE *out, const struct emit_options *options, const struct rows *rows)
+{
+    char ops[NUMBER_SIZE], count[NUMBER_SIZE], elsewhere[NUMBER_SIZE];
+
+    if (!rows->single_ops)
+        return;
+    print_line(out, options, "one thread only: %s operations in %s row%s%s",
+               number_grouped(rows->single_ops, ops), number_grouped(arrlenu(rows->single), count),
+               arrlenu(rows->single) == 1 ? "" : "s", options->all ? "" : ", which --all lists");
+    if (rows->elsewhere_ops)
+        print_line(out, options, "of them, %s on objects that other threads reach through other fields",
+                   number_grouped(rows->elsewhere_ops, elsewhere));
+}
+
+static void print_losses(FILE *out, const struct emit_options *options, const struct profile *profile,
+                         const struct rows *rows)
+{
+    const struct profile_meta *meta = &profile->meta;
+    char number[NUMBER_SIZE];
+
+    if (rows->cold_ops)
+        print_line(out, options, "too cold to tell: %s operations on objects that were folded early",
+                   number_grouped(rows->cold_ops, number));
+    if (meta->lost)
+        print_line(out, options, "lost: %s operations that no key could take",
+                   number_grouped(meta->lost, number));
+    if (meta->lost_names)
+        print_line(out, options, "nameless: %s objects whose description could not be kept",
+                   number_grouped(meta->lost_names, number));
+    if (!meta->complete && !meta->lost)
+        print_line(out, options, "incomplete: not all that happened was recorded");
+    if (meta->live_probes < meta->armed_probes)
+        print_line(out, options, "probes: %u of %u were live", meta->live_probes, meta->armed_probes);
+}
+
+/* A plain exit and a plain detach need no words. */
+static void print_end(FILE *out, const struct emit_options *options, const struct profile_target *target)
+{
+    if (target->end == END_EXIT && target->end_status)
+        print_line(out, options, "pid %u exited with status %u", target->pid, target->end_status);
+    else if (target->end == END_SIGNAL)
+        print_line(out, options, "pid %u was ended by signal %u (%s)", target->pid, target->end_status,
+                   target->end_status < 65 ? strsignal((int)target->end_status) : "unknown");
+    else if (target->end == END_EXEC)
+        print_line(out, options, "pid %u replaced itself by another program", target->pid);
+    else if (target->end != END_EXIT && target->end != END_DETACH)
+        print_line(out, options, "pid %u: how it ended is not known", target->pid);
+}
+
+static void print_coverage(FILE *out, const struct emit_options *options, const struct profile *profile,
+                           const struct profile_target *target)
+{
+    const char *exe = profile_string(profile, target->exe);
+
+    if (target->armed < target->decrements)
+        print_line(out, options,
+                   "pid %u: %u of %u decrements carry a probe; 'hotref scan %s' lists the others",
+                   target->pid, target->armed, target->decrements, exe);
+    if (target->classified < target->atomics)
+        print_line(out, options,
+                   "pid %u: the meaning of %u of %u atomics is not known; 'hotref scan %s' lists them",
+                   target->pid, target->atomics - target->classified, target->atomics, exe);
+}
+
+static void print_all(const struct profile *profile, const struct rows *rows,
+                      const struct emit_options *options, FILE *out)
+{
+    print_verdict(out, options, profile, rows);
+    print_subject(out, options, profile);
+    print_rows(out, options, rows->ranked);
+    fputc_unlocked('\n', out);
+    print_single(out, options, rows);
+    print_losses(out, options, profile, rows);
+    for (size_t i = 1; i < arrlenu(profile->targets); i++) {
+        print_end(out, options, &profile->targets[i]);
+        print_coverage(out, options, profile, &profile->targets[i]);
+    }
+    if (options->all && arrlenu(rows->single) > 0) {
+        fputs_unlocked("\nrows of one thread only:\n", out);
+        print_rows(out, options, rows->single);
+    }
+}
+
+/* Names are UTF-8 whatever the user's locale is, and must be measured as that. */
+static int emit(const struct profile *profile, const struct rows *rows, const struct emit_options *options,
+                FILE *out)
+{
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
+
+    print_all(profile, rows, options, out);
+    if (utf8) {
+        uselocale(before);
+        freelocale(utf8);
+    }
+    return 0;
+}
+
+const struct emitter emit_table = {"table", "verdict and rows for people, fitted to the terminal", emit};
