@@ -372,17 +372,16 @@ static __always_inline void climb(const struct hit *hit, struct abi_key *key, st
 {
     const struct abi_caller *first, *second;
     const struct abi_slot *slot;
-    u32 argument = hit->site->argument;
+    u32 argument = hit->site->argument & (ABI_ARGUMENTS - 1);
     u64 at = hit->stack + hit->site->frame.depth, at_2, returns_to;
 
     if (hit->site->frame.depth < 0)
         return;
     key->returns_to = read_u64(at);
-    key->level = 1;
+    key->level = 1 | ABI_LEVEL_ARGUMENT(argument);
     first = find_caller(hit->target, key->returns_to);
     if (!first)
         return;
-    argument &= ABI_ARGUMENTS - 1;
     slot = &first->slots[argument];
     if (first->known & (1u << argument)) {
         bases->base = locate_1(hit, &slot->base, at + 8);
@@ -398,8 +397,8 @@ static __always_inline void climb(const struct hit *hit, struct abi_key *key, st
     if (!second)
         return;
     key->returns_to = returns_to;
-    key->level = 2;
     argument &= ABI_ARGUMENTS - 1;
+    key->level = 2 | ABI_LEVEL_ARGUMENT(argument);
     slot = &second->slots[argument];
     if (second->known & (1u << argument)) {
         bases->base = locate_2(hit, first, &slot->base, at + 8, at_2 + 8);
@@ -543,7 +542,7 @@ static __noinline int describe(const struct abi_key *key, struct abi_row *row, c
         return 0;
     at = key->object;
     event->object = at;
-    event->generation = key->generation;
+    event->identity = row->identity;
     event->type = row->type;
     event->owner = row->owner;
     event->kind = row->kind;

@@ -110,6 +110,9 @@ enum abi_how {
     ABI_HOW_FRAME = 3,    /* base is an interpreter frame, which is no object */
 };
 
+#define ABI_LEVEL(level) ((level) & 0xff)
+#define ABI_LEVEL_ARGUMENT(argument) ((argument) << 8)
+
 /* One row: operations of one thread on one object from one place. */
 struct abi_key {
     u64 object;
@@ -119,7 +122,7 @@ struct abi_key {
     u32 target;
     u32 site;
     u16 how;              /* enum abi_how */
-    u16 level;            /* how many callers up returns_to is */
+    u16 level;            /* how many callers up returns_to is, | ABI_LEVEL_ARGUMENT(which of its arguments) */
     u64 generation;       /* 0, or what tells a second object at the same address from the first */
 };
 
@@ -219,7 +222,7 @@ struct abi_event {
     u32 event;            /* enum abi_event_kind */
     u32 target;
     u64 object;
-    u64 generation;
+    u64 identity;         /* of struct abi_row */
     u64 type;
     u64 owner;
     u64 words[4];         /* object + 32 .. object + 64; for code: [0] is firstlineno */

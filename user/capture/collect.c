@@ -15,7 +15,7 @@ static struct abi_event *copy_event(const struct abi_event *event)
 
 static void collect_object(struct collector *collector, const struct abi_event *event)
 {
-    struct object_key key = {event->object, event->generation, event->type, event->target};
+    struct object_key key = {event->object, event->identity, event->type, event->target};
 
     if (hmgeti(collector->objects, key) < 0)
         hmputs(collector->objects, ((struct collected_object){key, copy_event(event)}));
@@ -98,7 +98,7 @@ struct sharing {
 
 static struct object_key object_of(const struct collected_row *row)
 {
-    return (struct object_key){row->key.object, row->key.generation, row->value.type, row->key.target};
+    return (struct object_key){row->key.object, row->value.identity, row->value.type, row->key.target};
 }
 
 /* Rows of one object stand for one thread each, or for one place each. */

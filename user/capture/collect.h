@@ -26,7 +26,7 @@ struct collected_fold {
 };
 
 struct object_key {
-    uint64_t address, generation;
+    uint64_t address, identity;
     uint64_t type;
     uint64_t target;
 };

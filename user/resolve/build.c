@@ -1,0 +1,298 @@
+#include "resolve/build.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "probe/plan.h"
+#include "resolve/name.h"
+#include "resolve/place.h"
+#include "util/array.h"
+
+/* What a key of BPF's became in the profile, so that it is worked out once. */
+struct known_object {
+    struct object_key key;
+    uint32_t value;
+};
+struct known_type {
+    struct abi_type_key key;
+    text_id value;
+};
+struct known_place {
+    struct abi_cold_key key;
+    uint32_t site;
+    text_id field;
+    uint32_t source;
+};
+struct known_thread {
+    uint32_t key; /* tid */
+    uint32_t value;
+};
+
+struct builder {
+    const struct session *session;
+    struct profile *profile;
+    struct known_object *objects; /* stb_ds hash maps */
+    struct known_type *types;
+    struct known_place *places;
+    struct known_thread *threads;
+    uint32_t first_target;        /* the profile's number of the session's target 0 */
+};
+
+/* Targets */
+
+static uint32_t end_of(const struct session_target *target, uint32_t *status)
+{
+    uint32_t code = target->state.status;
+
+    *status = 0;
+    if (target->state.end == ABI_END_RUNNING)
+        return END_DETACH;
+    if (target->state.end == ABI_END_EXEC)
+        return END_EXEC;
+    *status = code & 0x7f ? code & 0x7f : code >> 8 & 0xff;
+    return code & 0x7f ? END_SIGNAL : END_EXIT;
+}
+
+static void add_target(struct builder *builder, const struct session_target *target)
+{
+    const struct session_binary *binary = &builder->session->binaries[target->binary];
+    struct profile *profile = builder->profile;
+    struct profile_target added = {
+        .pid = target->process.pid,
+        .exe = profile_text(profile, target->process.exe),
+        .version = profile_text(profile, target->interpreter.version),
+        .build = profile_text(profile, target->interpreter.build),
+        .build_id = profile_text(profile, elf_file_build_id(target->interpreter.file)),
+        .atomics = arrlenu(binary->scan->operations),
+        .armed = arrlenu(binary->armed) - target->refused,
+    };
+
+    added.end = end_of(target, &added.end_status);
+    for (size_t i = 0; i < arrlenu(binary->scan->operations); i++) {
+        added.classified += binary->scan->operations[i].kind != OPERATION_UNKNOWN;
+        added.decrements += binary->scan->operations[i].kind == OPERATION_DECREMENT;
+    }
+    profile->meta.armed_probes += added.armed;
+    profile->meta.live_probes += target->live;
+    arrput(profile->targets, added);
+}
+
+/* Names */
+
+static text_id type_text(struct builder *builder, uint64_t type, uint32_t target)
+{
+    struct abi_type_key key = {.type = type, .target = target};
+    struct collector *collector = (struct collector *)&builder->session->collector;
+    ptrdiff_t known = hmgeti(builder->types, key), described;
+    char name[NAME_SIZE] = "";
+
+    if (known >= 0)
+        return builder->types[known].value;
+    described = hmgeti(collector->types, key);
+    if (described >= 0)
+        name_type(collector->types[described].event, name, sizeof(name));
+    hmput(builder->types, key, profile_text(builder->profile, name));
+    return hmget(builder->types, key);
+}
+
+static const char *owner_name(const struct session_target *target, uint64_t pointer)
+{
+    for (size_t i = 0; pointer && i < arrlenu(target->threads); i++) {
+        if (target->threads[i].pointer == pointer && target->threads[i].name)
+            return target->threads[i].name;
+    }
+    return "";
+}
+
+static uint32_t add_object(struct builder *builder, const struct object_key *key, uint64_t owner)
+{
+    struct collector *collector = (struct collector *)&builder->session->collector;
+    ptrdiff_t described = hmgeti(collector->objects, *key);
+    struct profile *profile = builder->profile;
+    text_id type = type_text(builder, key->type, key->target);
+    struct profile_object object = {.target = builder->first_target + key->target,
+                                    .type = type ? type : profile_text(profile, "object"),
+                                    .address = key->address};
+    char name[NAME_SIZE];
+
+    if (described >= 0) {
+        name_object(collector->objects[described].event, profile_string(profile, object.type), name, sizeof(name));
+        object.name = profile_text(profile, name);
+        object.owner = profile_text(
+            profile, owner_name(&builder->session->targets[key->target], collector->objects[described].event->owner));
+    } else {
+        object.owner = profile_text(profile, owner_name(&builder->session->targets[key->target], owner));
+    }
+    arrput(profile->objects, object);
+    return arrlenu(profile->objects) - 1;
+}
+
+static uint32_t object_number(struct builder *builder, const struct collected_row *row)
+{
+    struct object_key key = {row->key.object, row->value.identity, row->value.type, row->key.target};
+    ptrdiff_t known = hmgeti(builder->objects, key);
+
+    if (known >= 0)
+        return builder->objects[known].value;
+    hmput(builder->objects, key, add_object(builder, &key, row->value.owner));
+    return hmget(builder->objects, key);
+}
+
+/* Python's own name for the thread, where it has one, is what users know. */
+static const char *thread_name(const struct session *session, uint32_t target, uint32_t tid)
+{
+    struct collector *collector = (struct collector *)&session->collector;
+    const struct python_thread *threads = session->targets[target].threads;
+    ptrdiff_t known = hmgeti(collector->threads, tid);
+
+    for (size_t i = arrlenu(threads); i-- > 0;) {
+        if (threads[i].tid == (pid_t)tid && threads[i].name)
+            return threads[i].name;
+    }
+    return known >= 0 ? collector->threads[known].comm : "";
+}
+
+static uint32_t thread_number(struct builder *builder, uint32_t target, uint32_t tid)
+{
+    ptrdiff_t known = hmgeti(builder->threads, tid);
+    struct profile_thread thread = {.target = builder->first_target + target, .tid = tid};
+
+    if (known >= 0)
+        return builder->threads[known].value;
+    thread.name = profile_text(builder->profile, thread_name(builder->session, target, tid));
+    arrput(builder->profile->threads, thread);
+    hmput(builder->threads, tid, arrlenu(builder->profile->threads) - 1);
+    return arrlenu(builder->profile->threads) - 1;
+}
+
+/* Places */
+
+static uint32_t add_site(struct profile *profile, const struct place_names *names)
+{
+    struct profile_site site = {.function = profile_text(profile, names->function),
+                                .operation = profile_text(profile, names->operation),
+                                .binary = profile_text(profile, names->binary),
+                                .address = names->address};
+
+    for (size_t i = 1; i < arrlenu(profile->sites); i++) {
+        const struct profile_site *known = &profile->sites[i];
+
+        if (known->address == site.address && known->binary == site.binary && known->function == site.function &&
+            known->operation == site.operation)
+            return i;
+    }
+    arrput(profile->sites, site);
+    return arrlenu(profile->sites) - 1;
+}
+
+static const struct known_place *find_place(struct builder *builder, const struct abi_cold_key *key)
+{
+    struct abi_cold_key place = *key;
+    struct known_place added = {.key = place};
+    struct place_names names = {0};
+    const char *base_type;
+
+    place.type = 0;
+    added.key = place;
+    if (hmgeti(builder->places, place) < 0) {
+        base_type = profile_string(builder->profile, type_text(builder, key->base_type, key->target));
+        place_name(builder->session, key, key->base_type ? base_type : "", &names);
+        added.site = add_site(builder->profile, &names);
+        added.field = profile_text(builder->profile, names.field);
+        added.source = names.source;
+        hmputs(builder->places, added);
+    }
+    return &builder->places[hmgeti(builder->places, place)];
+}
+
+static struct profile_count count_at(struct builder *builder, const struct abi_cold_key *key,
+                                     const struct abi_counts *counts)
+{
+    const struct known_place *place = find_place(builder, key);
+
+    return (struct profile_count){
+        .site = place->site,
+        .field = place->field,
+        .field_source = place->source,
+        .decrefs = counts->decrefs,
+        .handoffs = counts->handoffs,
+        .retries = counts->retries,
+        .bounces = counts->bounces,
+    };
+}
+
+static void add_row(struct builder *builder, const struct collected_row *row)
+{
+    struct abi_cold_key place = {.type = row->value.type,
+                                 .base_type = row->key.base_type,
+                                 .returns_to = row->key.returns_to,
+                                 .target = row->key.target,
+                                 .site = row->key.site,
+                                 .how = row->key.how,
+                                 .level = row->key.level};
+    struct profile_count count = count_at(builder, &place, &row->value.counts);
+
+    count.object = object_number(builder, row);
+    count.thread = thread_number(builder, row->key.target, row->key.tid);
+    arrput(builder->profile->counts, count);
+}
+
+static void add_fold(struct builder *builder, const struct collected_fold *fold)
+{
+    const struct abi_cold_key *place = &fold->key.place;
+    struct profile_count count = count_at(builder, place, &fold->counts);
+    text_id type = type_text(builder, place->type, place->target);
+    struct profile_object object = {.target = builder->first_target + place->target,
+                                    .type = type ? type : profile_text(builder->profile, "object"),
+                                    .others = fold->objects};
+
+    arrput(builder->profile->objects, object);
+    count.object = arrlenu(builder->profile->objects) - 1;
+    count.threads = fold->threads;
+    arrput(builder->profile->counts, count);
+}
+
+static void fill_meta(const struct session *session, const char *command, struct profile *profile)
+{
+    uint64_t duration = session->stopped_at_ns - session->armed_at_ns;
+    struct timespec now;
+    struct utsname kernel;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    uname(&kernel);
+    profile->meta.mode = MODE_EXACT;
+    profile->meta.duration_ns = duration;
+    profile->meta.started_ns = (uint64_t)now.tv_sec * 1000000000u + now.tv_nsec - duration;
+    profile->meta.cpus = get_nprocs();
+    profile->meta.hotref_version = profile_text(profile, HOTREF_VERSION);
+    profile->meta.command = profile_text(profile, command);
+    profile->meta.kernel = profile_text(profile, kernel.release);
+    profile->meta.lost = session->stats[ABI_STAT_LOST];
+    profile->meta.lost_names = session->stats[ABI_STAT_LOST_EVENTS];
+    profile->meta.complete = profile->meta.lost == 0;
+}
+
+struct profile *build_profile(const struct session *session, const char *command)
+{
+    struct builder builder = {.session = session, .profile = profile_new()};
+    const struct collector *collector = &session->collector;
+
+    fill_meta(session, command, builder.profile);
+    builder.first_target = arrlenu(builder.profile->targets);
+    for (size_t i = 0; i < arrlenu(session->targets); i++)
+        add_target(&builder, &session->targets[i]);
+    for (ptrdiff_t i = 0; i < hmlen(collector->rows); i++)
+        add_row(&builder, &collector->rows[i]);
+    for (ptrdiff_t i = 0; i < hmlen(collector->folds); i++)
+        add_fold(&builder, &collector->folds[i]);
+    hmfree(builder.objects);
+    hmfree(builder.types);
+    hmfree(builder.places);
+    hmfree(builder.threads);
+    return builder.profile;
+}

@@ -1,0 +1,186 @@
+#include "resolve/place.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "util/array.h"
+
+#define OB_TYPE 24
+
+static const char *file_name(const char *path)
+{
+    const char *last = strrchr(path, '/');
+
+    return last ? last + 1 : path;
+}
+
+/* "func_clear"; without a symbol, "python3.13t+0x1191c0": the start of its code. What compilers append to the names of
+ * parts and copies (.part.0, .constprop.0, .cold, .lto_priv.0) is none of the source's. */
+static void name_function(const struct elf_file *file, const char *path, uint64_t address, char *into, size_t size)
+{
+    const struct code_range *range = elf_file_code_at(file, address);
+    const char *symbol = elf_file_symbol_at(file, address, NULL);
+
+    if (symbol)
+        snprintf(into, size, "%.*s", (int)strcspn(symbol, "."), symbol);
+    else
+        snprintf(into, size, "%s+0x%llx", file_name(path), (unsigned long long)(range ? range->start : address));
+}
+
+/* The function that runs at an address of a process, in whatever file. */
+static void name_code_at(const struct session_target *target, uint64_t address, struct place_names *names)
+{
+    const struct process *process = &target->process;
+    char path[PLACE_SIZE];
+
+    for (size_t i = 0; i < arrlenu(process->mappings); i++) {
+        const struct mapping *mapping = &process->mappings[i];
+        struct elf_file *file;
+
+        if (address < mapping->start || address >= mapping->end)
+            continue;
+        names->binary = mapping->path;
+        process_mapping_file(process, mapping, path, sizeof(path));
+        file = elf_file_open(path);
+        if (!file)
+            file = elf_file_open(mapping->path);
+        names->address = address - mapping->start + mapping->offset;
+        if (file) {
+            names->address = elf_file_vaddr(file, names->address);
+            name_function(file, mapping->path, names->address - 1, names->function, sizeof(names->function));
+        } else {
+            snprintf(names->function, sizeof(names->function), "%s+0x%llx", file_name(mapping->path),
+                     (unsigned long long)names->address);
+        }
+        elf_file_close(file);
+        return;
+    }
+    snprintf(names->function, sizeof(names->function), "code outside every file");
+}
+
+/* The last part of a type's name is what its fields go by: "function.func_globals", "Config.ob_type". */
+static const char *short_type(const char *type)
+{
+    const char *last = strrchr(type, '.');
+
+    return last ? last + 1 : type;
+}
+
+static void name_outer_field(const struct layout *layout, const struct slot *slot, const char *type, char *into)
+{
+    const char *member = layout_field(layout, type, slot->outer_disp);
+
+    if (strcmp(type, "list") == 0 && slot->outer_disp == layout->list_item)
+        snprintf(into, PLACE_SIZE, "list item");
+    else if (strcmp(type, "dict") == 0 && slot->outer_disp == layout->dict_values)
+        snprintf(into, PLACE_SIZE, "dict value");
+    else if (strcmp(type, "dict") == 0 && slot->outer_disp == layout->dict_keys)
+        snprintf(into, PLACE_SIZE, "dict entry");
+    else if (member)
+        snprintf(into, PLACE_SIZE, "%s.%s item", short_type(type), member);
+    else
+        snprintf(into, PLACE_SIZE, "%s item", short_type(type));
+}
+
+static void name_base_field(const struct layout *layout, const struct slot *slot, const char *type, char *into)
+{
+    const char *member = slot->kind == SLOT_FIELD ? layout_field(layout, type, slot->disp) : NULL;
+
+    if (slot->kind == SLOT_FIELD && slot->disp == OB_TYPE)
+        snprintf(into, PLACE_SIZE, "%s.ob_type", short_type(type));
+    else if (member)
+        snprintf(into, PLACE_SIZE, "%s.%s", short_type(type), member);
+    else if (slot->kind == SLOT_ITEM || (strcmp(type, "tuple") == 0 && slot->disp >= layout->tuple_item))
+        snprintf(into, PLACE_SIZE, "%s item", short_type(type));
+    else
+        snprintf(into, PLACE_SIZE, "%s+%lld", short_type(type), (long long)slot->disp);
+}
+
+static void name_frame_field(const struct layout *layout, const struct slot *slot, char *into)
+{
+    const char *member = slot->kind == SLOT_FIELD ? layout_field(layout, "interpreter_frame", slot->disp) : NULL;
+
+    if (member)
+        snprintf(into, PLACE_SIZE, "frame.%s", member);
+    else
+        snprintf(into, PLACE_SIZE, "frame local or stack item");
+}
+
+/* Without a slot: what the function got the object from, if that is known, else the function itself. */
+static void name_site_field(const struct session_target *target, const struct slot *slot, struct place_names *names)
+{
+    char from[PLACE_SIZE];
+
+    names->source = FIELD_SITE;
+    if (slot && slot->kind == SLOT_RESULT && slot->callee) {
+        name_function(target->interpreter.file, target->interpreter.path, slot->callee, from, sizeof(from));
+        snprintf(names->field, sizeof(names->field), "result of %.480s()", from);
+        return;
+    }
+    snprintf(names->field, sizeof(names->field), "in %.480s()", names->function);
+}
+
+static void name_field(const struct session_target *target, const struct slot *slot, const struct abi_cold_key *key,
+                       const char *base_type, struct place_names *names)
+{
+    const struct layout *layout = &target->interpreter.layout;
+
+    names->source = FIELD_SLOT;
+    if (slot && key->how == ABI_HOW_BASE && *base_type)
+        name_base_field(layout, slot, base_type, names->field);
+    else if (slot && key->how == ABI_HOW_OUTER && *base_type)
+        name_outer_field(layout, slot, base_type, names->field);
+    else if (slot && key->how == ABI_HOW_FRAME)
+        name_frame_field(layout, slot, names->field);
+    else
+        name_site_field(target, slot, names);
+}
+
+/* The slot lies in a caller; where the call is not one that the scan knows, only the code around it has a name. */
+static const struct slot *name_caller(const struct session *session, const struct session_target *target,
+                                      const struct abi_cold_key *key, struct place_names *names)
+{
+    const struct interpreter *interpreter = &target->interpreter;
+    const struct scan *scan = session->binaries[target->binary].scan;
+    uint64_t returns_to = key->returns_to - interpreter->bias;
+    uint32_t argument = key->level >> 8;
+    const struct caller *caller = scan_caller(scan, returns_to);
+    char below[PLACE_SIZE];
+
+    if (returns_to < scan->text_start || returns_to >= scan->text_end) {
+        name_code_at(target, key->returns_to, names);
+        return NULL;
+    }
+    names->address = returns_to;
+    if (caller && argument < ARGUMENTS && !(caller->loses & (1u << argument))) {
+        name_function(interpreter->file, interpreter->path, returns_to - 1, names->function, sizeof(names->function));
+        return &caller->arguments[argument];
+    }
+    if (caller) {
+        name_function(interpreter->file, interpreter->path, caller->target, names->function, sizeof(names->function));
+        return NULL;
+    }
+    /* An indirect call: what it called has jumped on, and left no trace of itself. */
+    name_function(interpreter->file, interpreter->path, returns_to - 1, below, sizeof(below));
+    snprintf(names->function, sizeof(names->function), "called by %.500s", below);
+    return NULL;
+}
+
+void place_name(const struct session *session, const struct abi_cold_key *key, const char *base_type,
+                struct place_names *names)
+{
+    const struct session_target *target = &session->targets[key->target];
+    const struct session_binary *binary = &session->binaries[target->binary];
+    const struct operation *operation = &binary->scan->operations[binary->armed[key->site - binary->first_site]];
+    const struct interpreter *interpreter = &target->interpreter;
+    const struct slot *slot = &operation->slot;
+
+    names->binary = interpreter->path;
+    names->address = operation->address;
+    name_function(interpreter->file, interpreter->path, operation->address, names->operation,
+                  sizeof(names->operation));
+    snprintf(names->function, sizeof(names->function), "%s", names->operation);
+    if (key->returns_to)
+        slot = name_caller(session, target, key, names);
+    name_field(target, slot, key, base_type, names);
+}
