@@ -131,6 +131,6 @@ def a_cache_of_its_own(tmp_path_factory):
 @pytest.fixture(scope="session", autouse=True)
 def nothing_stays_in_the_kernel():
     """Whatever hotref loads has gone when the tests are over. The kernel frees it some time after the exit."""
-    before = machine.bpf_objects_of("hotref")
+    before = machine.bpf_objects_of_hotref()
     yield
-    machine.wait_for(lambda: machine.bpf_objects_of("hotref") <= before, "hotref's BPF objects to go")
+    machine.wait_for(lambda: machine.bpf_objects_of_hotref() <= before, "hotref's BPF objects to go")

@@ -96,14 +96,13 @@ def breakpoints(pid, path):
     return changed
 
 
-def bpf_objects_of(name):
-    """Programs, maps and links in the kernel that carry a name beginning so; a link counts by its program."""
-    programs = {program["id"]: program.get("name", "") for program in bpftool("prog")}
-    found = {("prog", number) for number, called in programs.items() if called.startswith(name)}
-    found |= {("map", each["id"]) for each in bpftool("map") if each.get("name", "").startswith(name)}
-    found |= {("link", each["id"]) for each in bpftool("link")
-              if programs.get(each.get("prog_id"), "").startswith(name)}
-    return found
+def bpf_objects_of_hotref():
+    """Its maps of constants and variables in the kernel, the programs that use them, and those programs' links."""
+    maps = {each["id"] for each in bpftool("map") if each.get("name", "").startswith("hotref_b")}
+    programs = {each["id"] for each in bpftool("prog") if maps & set(each.get("map_ids", []))}
+    links = {each["id"] for each in bpftool("link") if each.get("prog_id") in programs}
+    return {(kind, number) for kind, numbers in (("map", maps), ("program", programs), ("link", links))
+            for number in numbers}
 
 
 def bpftool(kind):

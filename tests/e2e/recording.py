@@ -49,7 +49,7 @@ class Report:
     @property
     def single(self):
         """The rows of one thread only."""
-        return self.json["single_thread"]["rows"]
+        return self.json["single_thread_rows"]
 
     @property
     def all_rows(self):

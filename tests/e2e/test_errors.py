@@ -22,9 +22,9 @@ def assert_nothing_was_written(recording):
 
 @pytest.fixture(autouse=True)
 def nothing_stays_in_the_kernel_after_a_failure():
-    before = machine.bpf_objects_of("hotref")
+    before = machine.bpf_objects_of_hotref()
     yield
-    machine.wait_for(lambda: machine.bpf_objects_of("hotref") <= before, "hotref's BPF objects to go")
+    machine.wait_for(lambda: machine.bpf_objects_of_hotref() <= before, "hotref's BPF objects to go")
 
 
 @pytest.fixture

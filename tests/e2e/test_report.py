@@ -130,11 +130,13 @@ def test_wrong_arguments_to_report(hotref, profile, arguments):
 def test_rows_hold_together(hotref, profile):
     report = hotref.report(profile)
     for row in report.all_rows:
-        assert row["ops"] == row["decrefs"] + row["increfs"]
+        assert row["ops"] == row["decrefs"] + (row["increfs"] or 0)
         assert row["handoffs"] <= row["decrefs"]
         assert sum(site["ops"] for site in row["sites"]) == row["ops"]
         assert row["threads"] >= 1
-    ranked = [row["ops"] for row in report.ranked]
+    ranked, single = ([row["ops"] for row in rows] for rows in (report.ranked, report.single))
     assert ranked == sorted(ranked, reverse=True)
     json = report.json
-    assert json["total_ops"] == sum(ranked) + json["single_thread"]["ops"] + json["cold_ops"]
+    assert sum(ranked) == json["ranked_ops"]
+    assert sum(single) == json["single_thread"]["ops"]
+    assert json["total_ops"] == sum(ranked) + sum(single) + json["cold_ops"]
