@@ -228,7 +228,8 @@ int interpreter_find(const struct process *process, struct interpreter *interpre
                 return -1;
         }
     }
-    return fail("process %d ('%s') is not a CPython", process->pid, process->exe);
+    fail("process %d ('%s') is not a CPython", process->pid, process->exe);
+    return INTERPRETER_NONE;
 }
 
 static enum found look_into_file(struct elf_file *file, const char *path, struct interpreter *interpreter)

@@ -18,10 +18,13 @@ struct interpreter {
     struct layout layout;
 };
 
+/* What interpreter_find() returns where there is no Python at all: a wrapper that may yet become one. */
+#define INTERPRETER_NONE (-2)
+
 /*
- * Finds the free-threaded CPython of process. -1 with a failure that says which of these it is: no Python at
- * all; CPython with the GIL (names its version, and that nothing can contend there); a version that no layout
- * is known of (names those that are); another architecture.
+ * Finds the free-threaded CPython of process. Returns 0; INTERPRETER_NONE where there is no Python at all; or
+ * -1 for a CPython with the GIL (the failure names its version, and that nothing can contend there), a
+ * version that no layout is known of (it names those that are), another architecture.
  */
 int interpreter_find(const struct process *process, struct interpreter *interpreter);
 

@@ -175,8 +175,8 @@ static int read_keys(const struct python_memory *memory, uint64_t keys, size_t l
     uint64_t entries, words[3];
     size_t count, size;
 
-    if (read_at(memory, keys, head, sizeof(*head)) != 0 || head->kind > KIND_SPLIT || head->log2_size > 40 ||
-        head->log2_index_bytes > head->log2_size + 3 || head->entries < 0 ||
+    if (keys % 8 != 0 || read_at(memory, keys, head, sizeof(*head)) != 0 || head->kind > KIND_SPLIT ||
+        head->log2_size > 40 || head->log2_index_bytes > head->log2_size + 3 || head->entries < 0 ||
         head->entries > (int64_t)1 << head->log2_size)
         return -1;
     count = (uint64_t)head->entries < limit ? (size_t)head->entries : limit;

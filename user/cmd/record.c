@@ -1,0 +1,355 @@
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "capture/launch.h"
+#include "capture/session.h"
+#include "cmd/command.h"
+#include "emit/emit.h"
+#include "profile/profile.h"
+#include "resolve/build.h"
+#include "util/account.h"
+#include "util/array.h"
+#include "util/error.h"
+
+#define POLL_MS 50
+#define INITIAL_PID_NAMESPACE "pid:[4026531836]" /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
+
+struct options {
+    pid_t *pids;          /* stb_ds array */
+    double seconds;       /* 0: until the targets end */
+    double delay;
+    const char *output;
+    char **command;       /* NULL where there is none */
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    interrupted = number;
+}
+
+/* Options */
+
+static int parse_seconds(const char *text, double *seconds)
+{
+    char *end;
+
+    *seconds = strtod(text, &end);
+    return *end || end == text || !(*seconds > 0) || *seconds > 1e9 ? -1 : 0;
+}
+
+static int parse_pid(const char *text, struct options *options)
+{
+    char *end;
+    long pid = strtol(text, &end, 10);
+
+    if (*end || end == text || pid <= 0 || pid > 0x7fffffff)
+        return -1;
+    arrput(options->pids, (pid_t)pid);
+    return 0;
+}
+
+static int parse_option(int option, struct options *options)
+{
+    switch (option) {
+    case 'p':
+        return parse_pid(optarg, options) ? command_misused(&command_record, "not a process id: '%s'", optarg) : 0;
+    case 'd':
+        return parse_seconds(optarg, &options->seconds)
+                   ? command_misused(&command_record, "not a number of seconds: '%s'", optarg)
+                   : 0;
+    case 'D':
+        return parse_seconds(optarg, &options->delay)
+                   ? command_misused(&command_record, "not a number of seconds: '%s'", optarg)
+                   : 0;
+    case 'm':
+        return strcmp(optarg, "exact") ? command_misused(&command_record, "unknown mode '%s': exact is the one there is",
+                                                         optarg)
+                                       : 0;
+    case 'o':
+        options->output = optarg;
+        return 0;
+    default:
+        return STATUS_USAGE;
+    }
+}
+
+static int parse(int argc, char **argv, struct options *options)
+{
+    static const struct option longs[] = {
+        {"pid", required_argument, NULL, 'p'},  {"duration", required_argument, NULL, 'd'},
+        {"delay", required_argument, NULL, 'D'}, {"output", required_argument, NULL, 'o'},
+        {"mode", required_argument, NULL, 'm'},  {0},
+    };
+    int option, status = 0;
+
+    options->output = "hotref.prof";
+    optind = 0;
+    opterr = 0;
+    while (!status && (option = getopt_long(argc, argv, "+:p:d:o:", longs, NULL)) != -1) {
+        if (option == '?' || option == ':')
+            return command_misused(&command_record, option == ':' ? "'%s' wants a value" : "unknown option '%s'",
+                                   argv[optind - 1]);
+        status = parse_option(option, options);
+    }
+    if (status)
+        return status;
+    if (optind < argc)
+        options->command = argv + optind;
+    if (options->command && arrlenu(options->pids))
+        return command_misused(&command_record, "either -p or a command, not both");
+    if (!options->command && !arrlenu(options->pids))
+        return command_misused(&command_record, "nothing to record: give -p PID or -- CMD");
+    if (options->command && options->delay > 0)
+        return command_misused(&command_record, "--delay is for -p: a command is recorded from its first instruction");
+    return 0;
+}
+
+/* What was recorded, as a user would type it. */
+static char *spell_command(const struct options *options)
+{
+    char *spelled = NULL;
+    size_t size;
+    FILE *out = open_memstream(&spelled, &size);
+
+    for (char **word = options->command; word && *word; word++)
+        fprintf(out, "%s%s", word == options->command ? "" : " ", *word);
+    for (size_t i = 0; i < arrlenu(options->pids); i++)
+        fprintf(out, "%s-p %d", i ? " " : "", options->pids[i]);
+    fclose(out);
+    return spelled;
+}
+
+/* Recording */
+
+static double monotonic_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + now.tv_nsec * 1e-9;
+}
+
+/* The probes' programs see pids as the machine's first pid namespace numbers them. */
+static int check_namespace(void)
+{
+    char name[64] = "";
+
+    if (readlink("/proc/self/ns/pid", name, sizeof(name) - 1) > 0 && strcmp(name, INITIAL_PID_NAMESPACE) != 0)
+        return fail("hotref runs in a pid namespace of its own and cannot tell processes apart: run it on the host, or "
+                    "in a container with --pid=host");
+    return 0;
+}
+
+static int check_root(void)
+{
+    return geteuid() == 0 ? 0 : fail("recording puts probes into the kernel: run hotref as root ('sudo hotref record')");
+}
+
+static int add_process(struct session *session, pid_t pid, const char *scans)
+{
+    struct process process = {0};
+    struct interpreter interpreter = {0};
+
+    if (process_open(pid, &process))
+        return -1;
+    if (interpreter_find(&process, &interpreter) || session_add(session, &process, &interpreter, scans)) {
+        interpreter_close(&interpreter);
+        process_close(&process);
+        return -1;
+    }
+    return 0;
+}
+
+static void sleep_interruptibly(double seconds)
+{
+    double until = monotonic_seconds() + seconds;
+
+    while (!interrupted && monotonic_seconds() < until)
+        poll(NULL, 0, POLL_MS);
+}
+
+/* Until every target has ended, the time is over, or the user has had enough. */
+static int watch(struct session *session, const struct options *options)
+{
+    double until = monotonic_seconds() + options->seconds;
+
+    while (session_running(session) > 0) {
+        if (options->seconds > 0 && monotonic_seconds() >= until)
+            break;
+        if (interrupted && !(options->command && interrupted == SIGINT))
+            break;
+        if (session_poll(session, POLL_MS))
+            return -1;
+    }
+    return 0;
+}
+
+/* Says what the numbers do not cover, where that is anything. */
+static void warn_of_gaps(const struct session *session)
+{
+    for (size_t i = 0; i < arrlenu(session->targets); i++) {
+        const struct session_target *target = &session->targets[i];
+        const struct session_binary *binary = &session->binaries[target->binary];
+        size_t decrements = 0;
+
+        for (size_t j = 0; j < arrlenu(binary->scan->operations); j++)
+            decrements += binary->scan->operations[j].kind == OPERATION_DECREMENT;
+        if (arrlenu(binary->armed) - target->refused < decrements)
+            warn("%zu of %zu decrements in '%s' carry a probe: 'hotref scan' tells about the others",
+                 arrlenu(binary->armed) - target->refused, decrements, target->interpreter.path);
+    }
+}
+
+static int finish(struct session *session, const struct options *options, struct profile_file *file)
+{
+    char *spelled = spell_command(options);
+    struct profile *profile;
+    int status;
+
+    profile = build_profile(session, spelled);
+    free(spelled);
+    status = profile_write(profile, file);
+    if (!status)
+        emit_summary(profile, stderr);
+    profile_free(profile);
+    return status;
+}
+
+static int record_processes(struct session *session, const struct options *options, const char *scans,
+                            struct profile_file *file)
+{
+    sleep_interruptibly(options->delay);
+    for (size_t i = 0; i < arrlenu(options->pids); i++) {
+        if (add_process(session, options->pids[i], scans))
+            return -1;
+    }
+    if (session_arm(session))
+        return -1;
+    warn_of_gaps(session);
+    if (isatty(STDERR_FILENO))
+        warn("recording; Ctrl-C ends it%s", options->seconds > 0 ? " early" : "");
+    if (watch(session, options) || session_stop(session))
+        return -1;
+    return finish(session, options, file);
+}
+
+static int record_held(struct session *session, const struct options *options, struct launch *launch)
+{
+    if (session_arm(session)) {
+        launch_kill(launch);
+        return -1;
+    }
+    warn_of_gaps(session);
+    if (launch_release(launch) || watch(session, options) || session_stop(session))
+        return -1;
+    return 0;
+}
+
+/* The command's own status is ours, unless there is none or hotref itself failed. */
+static int record_command(struct session *session, const struct options *options, const struct account *account,
+                          const char *scans, struct profile_file *file)
+{
+    struct launch launch = {0};
+    struct process process = {0};
+    struct interpreter interpreter = {0};
+    enum launch_found found = launch_start(options->command, account, &launch, &process, &interpreter);
+
+    if (found == LAUNCH_ENDED) {
+        fail("no free-threaded CPython ran in '%s': nothing was measured", options->command[0]);
+        found = LAUNCH_FAILED;
+    }
+    if (found == LAUNCH_FAILED) {
+        profile_discard(file);
+        return command_failed(&command_record,
+                              launch.exec_errno == ENOENT ? STATUS_NOT_FOUND : STATUS_RECORD_FAILED);
+    }
+    if (session_add(session, &process, &interpreter, scans)) {
+        launch_kill(&launch);
+        profile_discard(file);
+        return command_failed(&command_record, STATUS_RECORD_FAILED);
+    }
+    if (record_held(session, options, &launch)) {
+        profile_discard(file);
+        launch_ended(&launch, true);
+        return command_failed(&command_record, STATUS_RECORD_FAILED);
+    }
+    if (interrupted && interrupted != SIGINT)
+        kill(launch.pid, interrupted);
+    launch_ended(&launch, true);
+    if (finish(session, options, file))
+        return command_failed(&command_record, STATUS_RECORD_FAILED);
+    return launch_exit_status(&launch);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+static int record(struct options *options)
+{
+    struct account account = account_invoking();
+    struct session *session;
+    struct profile_file *file;
+    char scans[512];
+    bool cached = account_cache_folder(&account, "scans", scans, sizeof(scans)) == 0;
+    int status;
+
+    if (check_root() || check_namespace() ||
+        !(file = profile_create(options->output, account.uid, account.gid)))
+        return command_failed(&command_record, STATUS_RECORD_FAILED);
+    catch_signals();
+    session = session_new();
+    if (options->command) {
+        status = record_command(session, options, &account, cached ? scans : NULL, file);
+    } else if (record_processes(session, options, cached ? scans : NULL, file)) {
+        profile_discard(file);
+        status = command_failed(&command_record, STATUS_RECORD_FAILED);
+    } else {
+        status = STATUS_OK;
+    }
+    session_free(session);
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    struct options options = {0};
+    int status = parse(argc, argv, &options);
+
+    if (!status)
+        status = record(&options);
+    arrfree(options.pids);
+    return status;
+}
+
+const struct command command_record = {
+    .name = "record",
+    .arguments = "[-p PID]... [-d SEC] [--delay SEC] [-o FILE] [-- CMD ARG...]",
+    .summary = "Count the reference-count operations of processes, or of a command",
+    .help = "  -p, --pid PID        a running process; may be given several times\n"
+            "  -d, --duration SEC   stop after SEC seconds; else when the targets end, or on Ctrl-C\n"
+            "      --delay SEC      with -p: wait SEC seconds first\n"
+            "  -o, --output FILE    the profile (default: hotref.prof)\n"
+            "      --mode exact     count every operation, which is the only mode there is\n"
+            "  -- CMD ARG...        run CMD and record the CPython that it is or becomes by exec\n"
+            "\n"
+            "At the end the verdict and the ten hottest rows appear on stderr. With CMD the exit status is\n"
+            "CMD's, 128 + N if signal N ended it, 127 if it was not found; 125 if the profile could not be\n"
+            "written or nothing could be measured. Under sudo, CMD runs as the invoking user, and the profile\n"
+            "is that user's.\n",
+    .run = run,
+};

@@ -1,0 +1,75 @@
+#include "util/account.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool from_environment(const char *name, unsigned long *value)
+{
+    const char *text = getenv(name);
+    char *end;
+
+    if (!text || !*text)
+        return false;
+    *value = strtoul(text, &end, 10);
+    return *end == '\0';
+}
+
+struct account account_invoking(void)
+{
+    struct account account = {.uid = getuid(), .gid = getgid()};
+    const struct passwd *entry;
+    unsigned long uid, gid;
+
+    if (geteuid() == 0 && from_environment("SUDO_UID", &uid) && from_environment("SUDO_GID", &gid)) {
+        account.is_other = uid != account.uid;
+        account.uid = uid;
+        account.gid = gid;
+    }
+    entry = getpwuid(account.uid);
+    if (entry) {
+        snprintf(account.name, sizeof(account.name), "%s", entry->pw_name);
+        snprintf(account.home, sizeof(account.home), "%s", entry->pw_dir);
+    }
+    return account;
+}
+
+int account_become(const struct account *account)
+{
+    if (!account->is_other)
+        return 0;
+    if (initgroups(account->name, account->gid) || setgid(account->gid) || setuid(account->uid))
+        return -1;
+    setenv("HOME", account->home, 1);
+    setenv("USER", account->name, 1);
+    setenv("LOGNAME", account->name, 1);
+    return 0;
+}
+
+/* One folder, owned by the user; never one that someone else put there, and no link. */
+static int own_folder(const struct account *account, const char *path)
+{
+    struct stat found;
+
+    if (mkdir(path, 0700) == 0)
+        return lchown(path, account->uid, account->gid);
+    if (errno != EEXIST || lstat(path, &found) || !S_ISDIR(found.st_mode) || found.st_uid != account->uid)
+        return -1;
+    return 0;
+}
+
+int account_cache_folder(const struct account *account, const char *name, char *path, size_t size)
+{
+    if (!*account->home || snprintf(path, size, "%s/.cache", account->home) >= (int)size || own_folder(account, path))
+        return -1;
+    if (snprintf(path, size, "%s/.cache/hotref", account->home) >= (int)size || own_folder(account, path))
+        return -1;
+    if (snprintf(path, size, "%s/.cache/hotref/%s", account->home, name) >= (int)size || own_folder(account, path))
+        return -1;
+    return 0;
+}

@@ -1,0 +1,28 @@
+/* The user on whose behalf hotref runs: under sudo the invoking one, whose files and whose commands these are. */
+#ifndef HOTREF_UTIL_ACCOUNT_H
+#define HOTREF_UTIL_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct account {
+    uid_t uid;
+    gid_t gid;
+    char name[64];
+    char home[256];
+    bool is_other; /* than the one hotref runs as */
+};
+
+/* From SUDO_UID and SUDO_GID where hotref runs as root, else the real user. */
+struct account account_invoking(void);
+
+/* Becomes that user for good, with groups and HOME, USER and LOGNAME. For a child before it runs a command. Returns
+ * 0, or -1 with errno. */
+int account_become(const struct account *account);
+
+/* Writes "HOME/.cache/hotref/NAME" to path, making the folders as the user's own; -1 without a sentence where that
+ * cannot be had. */
+int account_cache_folder(const struct account *account, const char *name, char *path, size_t size);
+
+#endif
