@@ -14,7 +14,6 @@ LIBS    := -lbpf -lelf -ldw -lZydis -ljansson -lz -lm
 
 SOURCES := $(sort $(shell find user -name '*.c'))
 OBJECTS := $(SOURCES:user/%.c=$(BUILD)/user/%.o)
-MAIN    := $(BUILD)/user/cmd/main.o
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(shell find tests/unit -name 'test_*.c')))
 SKELETON := $(BUILD)/hotref.skel.h
 
@@ -67,7 +66,7 @@ $(SKELETON): $(BUILD)/hotref.bpf.o
 	$(BPFTOOL) gen skeleton $< name hotref_bpf > $@.part
 	mv $@.part $@
 
-$(BUILD)/unit/%: tests/unit/%.c $(filter-out $(MAIN),$(OBJECTS))
+$(BUILD)/unit/%: tests/unit/%.c $(filter-out $(BUILD)/user/cmd/%,$(OBJECTS))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MF $@.d -o $@ $< $(filter %.o,$^) -lcmocka $(LIBS)
 

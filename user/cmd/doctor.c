@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,6 +21,7 @@
 
 #include "capture/attach.h"
 #include "target/interpreter.h"
+#include "util/account.h"
 #include "util/array.h"
 #include "util/error.h"
 
@@ -213,14 +213,12 @@ static const struct {
 /* The cache folder of the user who called, through sudo too. */
 static bool cache_folder(char *into, size_t size)
 {
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"), *caller = getenv("SUDO_USER");
-    struct passwd *user = geteuid() == 0 && caller != NULL ? getpwnam(caller) : NULL;
+    struct account account = account_invoking();
+    const char *cache = account.is_other ? NULL : getenv("XDG_CACHE_HOME");
 
-    if (user != NULL)
-        return snprintf(into, size, "%s/.cache", user->pw_dir) < (int)size;
     if (cache != NULL && cache[0] != '\0')
         return snprintf(into, size, "%s", cache) < (int)size;
-    return home != NULL && snprintf(into, size, "%s/.cache", home) < (int)size;
+    return account.home[0] != '\0' && snprintf(into, size, "%s/.cache", account.home) < (int)size;
 }
 
 /* Adds path, links resolved, unless it is there already. */
@@ -332,7 +330,7 @@ static int run(int argc, char **argv)
 const struct command command_doctor = {
     .name = "doctor",
     .arguments = "",
-    .summary = "tells what this machine and user can do",
+    .summary = "Tell what this machine and user can do",
     .help = "Tries what recording needs, line by line: 'ok' or 'no', what it is, and what to do about it.\n"
             "Interpreters are those that HOTREF_PYTHON, PATH and the cache folder name.\n"
             "Exits 1 where any line says 'no'.\n",
