@@ -95,6 +95,8 @@ static int parse(struct report *report, int argc, char **argv)
 
     opterr = 0;
     while ((option = getopt_long(argc, argv, "+:i:f:o:k:n:", options, NULL)) != -1) {
+        if (option == '?' && optopt)
+            return command_misused(&command_report, "unknown option '-%c'", optopt);
         if (option == '?')
             return command_misused(&command_report, "unknown option '%s'", argv[optind - 1]);
         if (option == ':')
