@@ -1,0 +1,358 @@
+/* The table and the JSON export: that they fit, and that no name breaks them. */
+#include "profile_sample.h"
+
+#include <jansson.h>
+#include <locale.h>
+
+#include "emit/emit.h"
+#include "emit/text.h"
+
+static int setup(void **state)
+{
+    (void)state;
+    return setlocale(LC_CTYPE, "C.UTF-8") ? 0 : -1;
+}
+
+static char *emitted(const struct emitter *emitter, const struct profile *p, struct emit_options options)
+{
+    struct rows *rows = rows_build(p, NULL);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_int_equal(emitter->emit(p, rows, &options, out), 0);
+    fclose(out);
+    rows_free(rows);
+    return text;
+}
+
+static void contend(struct profile *p, const char *type, const char *name, const char *field, uint64_t ops)
+{
+    uint32_t object = sample_object(p, type, name, 0x7f0000001000);
+
+    sample_count(p, object, field, 1, ops);
+    sample_count(p, object, field, 2, ops);
+}
+
+static struct profile *usual(void)
+{
+    struct profile *p = sample_new();
+
+    contend(p, "dict", "globals of __main__", "function.func_globals", 20000);
+    contend(p, "dict", "builtins", "function.func_builtins", 19000);
+    contend(p, "code", "code nested.<locals>.f (nested.py:4)", "function.func_code", 18000);
+    sample_count(p, sample_object(p, "float", "3.14", 0x1000), "list[0]", 1, 20012);
+    return p;
+}
+
+static void contains(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("'%s' is not in:\n%s", part, text);
+}
+
+static void lacks(const char *text, const char *part)
+{
+    if (strstr(text, part))
+        fail_msg("'%s' is in:\n%s", part, text);
+}
+
+/* Columns of the widest line. */
+static size_t widest_line(const char *text)
+{
+    char *copy = strdup(text), *rest = copy, *line;
+    size_t widest = 0;
+
+    while ((line = strsep(&rest, "\n"))) {
+        size_t width = text_width(line);
+
+        widest = width > widest ? width : widest;
+    }
+    free(copy);
+    return widest;
+}
+
+static void the_table_tells_the_culprit_first(void **state)
+{
+    struct profile *p = usual();
+    char *text = emitted(&emit_table, p, (struct emit_options){0});
+
+    (void)state;
+    assert_ptr_equal(strstr(text, "2 threads fight over 3 objects: "), text);
+    contains(text, "OPS");
+    assert_true(strstr(text, "globals of __main__") < strstr(text, "builtins "));
+    contains(text, "40,000        2");
+    contains(text, "one thread only: 20,012 operations in 1 row, which --all lists");
+    lacks(text, "3.14");
+    lacks(text, "\033");
+    free(text);
+    profile_free(p);
+}
+
+static void the_table_fits_any_width(void **state)
+{
+    struct profile *p = usual();
+
+    (void)state;
+    contend(p, "app.models.Configuration", "größe 鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵",
+            "a.very.long.field.name.that.goes.on", 5);
+    for (int width = 50; width <= 200; width++) {
+        char *text = emitted(&emit_table, p, (struct emit_options){.width = width, .all = true});
+
+        assert_in_range(widest_line(text), 1, width);
+        free(text);
+    }
+    profile_free(p);
+}
+
+static void eighty_columns_show_field_and_object(void **state)
+{
+    struct profile *p = usual();
+    char *text = emitted(&emit_table, p, (struct emit_options){.width = 80});
+
+    (void)state;
+    contains(text, "40,000        2  dict  function.func_globals   globals of __main__\n");
+    contains(text, "36,000        2  code  function.func_code      code nested.<locals>.f…sted.py:4)\n");
+    free(text);
+    profile_free(p);
+}
+
+static void nothing_is_cut_where_no_terminal_is(void **state)
+{
+    struct profile *p = sample_new();
+    char name[10001], *text;
+
+    (void)state;
+    memset(name, 'x', 10000);
+    name[10000] = '\0';
+    contend(p, "str", name, "closure", 5);
+    text = emitted(&emit_table, p, (struct emit_options){0});
+    contains(text, name);
+    free(text);
+    text = emitted(&emit_table, p, (struct emit_options){.width = 80});
+    assert_in_range(widest_line(text), 1, 80);
+    contains(text, "xxx…xxx");
+    free(text);
+    profile_free(p);
+}
+
+static void names_cannot_act_on_the_terminal(void **state)
+{
+    struct profile *p = sample_new();
+    char *text;
+
+    (void)state;
+    contend(p, "a\033[2Jb", "one\ntwo\x7f\xc2\x9b\xe2\x80\xae", "x\ty", 5);
+    text = emitted(&emit_table, p, (struct emit_options){.width = 120});
+    contains(text, "a\\x1b[2Jb");
+    contains(text, "one\\ntwo\\x7f\\x9b\\u202e");
+    contains(text, "x\\ty");
+    lacks(text, "\033");
+    free(text);
+    profile_free(p);
+}
+
+static void colour_is_an_option(void **state)
+{
+    struct profile *p = usual();
+    char *text = emitted(&emit_table, p, (struct emit_options){.width = 80, .colour = true});
+
+    (void)state;
+    contains(text, "\033[1m");
+    free(text);
+    profile_free(p);
+}
+
+static void rows_are_limited_and_counted(void **state)
+{
+    struct profile *p = usual();
+    char *text = emitted(&emit_table, p, (struct emit_options){.max_rows = 1, .all = true});
+
+    (void)state;
+    contains(text, "and 2 more: 'hotref report -n 0' shows all");
+    lacks(text, "func_code ");
+    contains(text, "3.14");
+    free(text);
+    profile_free(p);
+}
+
+static void what_went_wrong_is_told(void **state)
+{
+    struct profile *p = usual();
+    char *text;
+
+    (void)state;
+    p->meta.complete = 0;
+    p->meta.lost = 12345;
+    p->meta.lost_names = 7;
+    p->meta.live_probes = 4;
+    p->targets[1].end = END_SIGNAL;
+    p->targets[1].end_status = 9;
+    p->targets[1].armed = 3;
+    p->targets[1].classified = 8;
+    sample_count(p, sample_fold(p, "int", 50), "dict value", 0, 77);
+    text = emitted(&emit_table, p, (struct emit_options){0});
+    contains(text, "lost: 12,345 operations");
+    contains(text, "nameless: 7 objects");
+    contains(text, "probes: 4 of 5 were live");
+    contains(text, "pid 4242 was ended by signal 9 (Killed)");
+    contains(text, "pid 4242: 3 of 5 decrements carry a probe");
+    contains(text, "the meaning of 1 of 9 atomics is not known");
+    contains(text, "too cold to tell: 77 operations");
+    free(text);
+    profile_free(p);
+}
+
+static void plain_ends_need_no_words(void **state)
+{
+    struct profile *p = usual();
+    char *text = emitted(&emit_table, p, (struct emit_options){0});
+
+    (void)state;
+    lacks(text, "4242 was");
+    lacks(text, "exited");
+    free(text);
+    p->targets[1].end_status = 3;
+    text = emitted(&emit_table, p, (struct emit_options){0});
+    contains(text, "pid 4242 exited with status 3");
+    free(text);
+    profile_free(p);
+}
+
+static json_t *exported(const struct profile *p, bool all)
+{
+    char *text = emitted(&emit_json, p, (struct emit_options){.all = all});
+    json_error_t error;
+    json_t *value = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+
+    if (!value)
+        fail_msg("%s in:\n%s", error.text, text);
+    free(text);
+    return value;
+}
+
+static void json_holds_the_contract(void **state)
+{
+    static const char *const members[] = {
+        "type",     "field",        "field_source", "object",   "address",     "objects", "fold",
+        "function", "ops",          "decrefs",      "increfs",  "retries",     "bounces", "handoffs",
+        "threads",  "thread_names", "owner",        "stall_ns", "stall_share", "remedy",  "sites",
+    };
+    struct profile *p = usual();
+    json_t *root = exported(p, false), *rows = json_object_get(root, "rows"),
+           *first = json_array_get(rows, 0);
+
+    (void)state;
+    assert_int_equal(json_integer_value(json_object_get(root, "schema_version")), 1);
+    assert_true(json_is_true(json_object_get(root, "complete")));
+    assert_int_equal(json_integer_value(json_object_get(root, "total_ops")), 134012);
+    assert_int_equal(json_array_size(rows), 3);
+    assert_null(json_object_get(root, "single_thread_rows"));
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+        assert_non_null(json_object_get(first, members[i]));
+    assert_int_equal(json_object_size(first), sizeof(members) / sizeof(members[0]));
+    assert_int_equal(json_integer_value(json_object_get(first, "ops")), 40000);
+    assert_string_equal(json_string_value(json_object_get(first, "address")), "0x7f0000001000");
+    assert_true(json_is_null(json_object_get(first, "increfs")));
+    json_decref(root);
+    root = exported(p, true);
+    assert_int_equal(json_array_size(json_object_get(root, "single_thread_rows")), 1);
+    json_decref(root);
+    profile_free(p);
+}
+
+static void json_keeps_odd_names(void **state)
+{
+    static const char *const names[] = {"a;b", "\"quoted\" \\ 'name'", "two\nlines\t\x01",
+                                        "größe 鍵 \xf0\x9f\x94\xa5"};
+    struct profile *p = sample_new();
+    char *text;
+    json_t *root, *rows;
+
+    (void)state;
+    for (uint64_t i = 0; i < 4; i++)
+        contend(p, "str", names[i], "closure", 100 - i);
+    contend(p, "str", "bad \xff\xfe bytes", "closure", 90);
+    root = exported(p, false);
+    rows = json_object_get(root, "rows");
+    assert_int_equal(json_array_size(rows), 5);
+    for (size_t i = 0; i < 4; i++) {
+        json_t *object = json_object_get(json_array_get(rows, i), "object");
+
+        assert_string_equal(json_string_value(object), names[i]);
+    }
+    text = (char *)(uintptr_t)json_string_value(json_object_get(json_array_get(rows, 4), "object"));
+    assert_string_equal(text, "bad \xef\xbf\xbd\xef\xbf\xbd bytes");
+    json_decref(root);
+    profile_free(p);
+}
+
+static void formats_are_found_by_name(void **state)
+{
+    (void)state;
+    assert_ptr_equal(emitter_find("json"), &emit_json);
+    assert_ptr_equal(emitter_find("table"), &emit_table);
+    assert_null(emitter_find("yaml"));
+}
+
+static void a_file_is_no_terminal(void **state)
+{
+    struct emit_options options = {.width = 1, .colour = true};
+    FILE *out = tmpfile();
+    struct profile *p = usual();
+
+    (void)state;
+    emit_fit(&options, out);
+    assert_int_equal(options.width, 0);
+    assert_false(options.colour);
+    assert_int_equal(emit_summary(p, out), 0);
+    fclose(out);
+    profile_free(p);
+}
+
+static void texts_are_cut_in_the_middle(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t limit;
+        const char *shown;
+    } cases[] = {
+        {"globals", 7, "globals"}, {"globals", 6, "glob…s"}, {"globals", 1, "…"},
+        {"globals", 0, "globals"}, {"鍵鍵鍵鍵", 5, "鍵…"},   {"a\nb", 4, "a\\nb"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *shown = NULL;
+        size_t size, columns;
+        FILE *out = open_memstream(&shown, &size);
+
+        columns = text_print(out, cases[i].text, cases[i].limit);
+        fclose(out);
+        assert_string_equal(shown, cases[i].shown);
+        assert_int_equal(columns, text_width(shown));
+        free(shown);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_table_tells_the_culprit_first),
+        cmocka_unit_test(the_table_fits_any_width),
+        cmocka_unit_test(eighty_columns_show_field_and_object),
+        cmocka_unit_test(nothing_is_cut_where_no_terminal_is),
+        cmocka_unit_test(names_cannot_act_on_the_terminal),
+        cmocka_unit_test(colour_is_an_option),
+        cmocka_unit_test(rows_are_limited_and_counted),
+        cmocka_unit_test(what_went_wrong_is_told),
+        cmocka_unit_test(plain_ends_need_no_words),
+        cmocka_unit_test(json_holds_the_contract),
+        cmocka_unit_test(json_keeps_odd_names),
+        cmocka_unit_test(formats_are_found_by_name),
+        cmocka_unit_test(a_file_is_no_terminal),
+        cmocka_unit_test(texts_are_cut_in_the_middle),
+    };
+
+    return cmocka_run_group_tests_name("emit", tests, setup, NULL);
+}

@@ -1,0 +1,389 @@
+/* What a report ranks, sums and claims. */
+#include "profile_sample.h"
+
+#include "profile/number.h"
+#include "profile/rows.h"
+
+static void release(struct profile *p, struct rows *rows)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 1; i < arrlenu(p->counts); i++)
+        sum += p->counts[i].decrefs + p->counts[i].increfs;
+    assert_int_equal(rows->ranked_ops + rows->single_ops + rows->cold_ops, sum);
+    rows_free(rows);
+    profile_free(p);
+}
+
+static void says(const struct profile *p, const struct rows *rows, const char *expected)
+{
+    char *sentence = verdict(p, rows);
+
+    assert_string_equal(sentence, expected);
+    free(sentence);
+}
+
+/* Two threads, three objects, as in the nested-function workload. */
+static struct profile *nested(void)
+{
+    struct profile *p = sample_new();
+    uint32_t globals = sample_object(p, "dict", "globals of __main__", 0x1000);
+    uint32_t builtins = sample_object(p, "dict", "builtins", 0x2000);
+    uint32_t code = sample_object(p, "code", "code nested.<locals>.f (nested.py:4)", 0x3000);
+
+    for (uint32_t thread = 1; thread <= 2; thread++) {
+        sample_count(p, globals, "function.func_globals", thread, 20000)->bounces = 10 * thread;
+        sample_count(p, builtins, "function.func_builtins", thread, 20000)->retries = thread;
+        sample_count(p, code, "function.func_code", thread, 20000)->handoffs = 3 * thread;
+    }
+    return p;
+}
+
+static void contended_objects_are_ranked(void **state)
+{
+    struct profile *p = nested();
+    struct rows *rows = rows_build(p, NULL);
+
+    (void)state;
+    assert_int_equal(arrlen(rows->ranked), 3);
+    assert_int_equal(arrlen(rows->single), 0);
+    assert_string_equal(rows->ranked[0].object, "code nested.<locals>.f (nested.py:4)"); /* ties go by name */
+    assert_string_equal(rows->ranked[1].object, "builtins");
+    assert_string_equal(rows->ranked[2].object, "globals of __main__");
+    assert_int_equal(row_ops(&rows->ranked[0]), 40000);
+    assert_int_equal(rows->ranked[0].handoffs, 9);
+    assert_int_equal(rows->ranked[1].retries, 3);
+    assert_int_equal(rows->ranked[2].bounces, 30);
+    assert_int_equal(rows->ranked[2].threads, 2);
+    assert_int_equal(rows->ranked[2].objects, 1);
+    assert_int_equal(rows->ranked[2].address, 0x1000);
+    assert_int_equal(rows->ranked[2].field_source, FIELD_SLOT);
+    assert_int_equal(rows->ranked[2].name_count, 2);
+    assert_string_equal(rows->ranked[2].thread_names[1], "Thread-2");
+    assert_string_equal(rows->ranked[2].owner, "MainThread");
+    release(p, rows);
+}
+
+static void one_thread_is_no_contention(void **state)
+{
+    struct profile *p = sample_new();
+    struct rows *rows;
+
+    (void)state;
+    sample_count(p, sample_object(p, "float", "3.14", 0x1000), "list[0]", 1, 20000);
+    rows = rows_build(p, NULL);
+    assert_int_equal(arrlen(rows->ranked), 0);
+    assert_int_equal(arrlen(rows->single), 1);
+    assert_int_equal(rows->single_ops, 20000);
+    assert_int_equal(rows->single[0].threads, 1);
+    says(p, rows,
+         "no object is contended: 20,000 shared decrements in 1.50 s, each object's by one thread only");
+    release(p, rows);
+}
+
+/* One list for each thread, all with the same name: their sum is no contention. */
+static void a_shared_name_is_no_shared_object(void **state)
+{
+    struct profile *p = sample_new();
+    struct rows *rows;
+
+    (void)state;
+    for (uint32_t thread = 1; thread <= 3; thread++)
+        sample_count(p, sample_object(p, "list", "jobs", 0x1000 * thread), "cell.ob_ref", thread, 100);
+    rows = rows_build(p, NULL);
+    assert_int_equal(arrlen(rows->ranked), 0);
+    assert_int_equal(arrlen(rows->single), 1);
+    assert_int_equal(rows->single[0].objects, 3);
+    assert_int_equal(rows->single[0].threads, 3);
+    assert_int_equal(rows->single[0].address, 0);
+    release(p, rows);
+}
+
+static void a_name_is_split_where_one_of_its_objects_is_contended(void **state)
+{
+    struct profile *p = sample_new();
+    uint32_t shared = sample_object(p, "list", "jobs", 0x1000),
+             own = sample_object(p, "list", "jobs", 0x2000);
+    struct rows *rows;
+
+    (void)state;
+    sample_count(p, shared, "cell.ob_ref", 1, 10);
+    sample_count(p, own, "cell.ob_ref", 3, 500);
+    sample_count(p, shared, "cell.ob_ref", 2, 10);
+    rows = rows_build(p, NULL);
+    assert_int_equal(arrlen(rows->ranked), 1);
+    assert_int_equal(row_ops(&rows->ranked[0]), 20);
+    assert_int_equal(rows->ranked[0].threads, 2);
+    assert_int_equal(rows->ranked[0].address, 0x1000);
+    assert_int_equal(arrlen(rows->single), 1);
+    assert_int_equal(row_ops(&rows->single[0]), 500);
+    assert_int_equal(rows->ranked_objects, 1);
+    assert_int_equal(rows->ranked_threads, 2);
+    release(p, rows);
+}
+
+static void several_contended_objects_of_one_name_are_one_row(void **state)
+{
+    struct profile *p = sample_new();
+    struct rows *rows;
+
+    (void)state;
+    for (uint64_t address = 0x1000; address <= 0x2000; address += 0x1000) {
+        uint32_t object = sample_object(p, "code", "code f (a.py:1)", address);
+
+        sample_count(p, object, "function.func_code", 1, 10);
+        sample_count(p, object, "function.func_code", address == 0x1000 ? 2 : 3, 10);
+    }
+    p->objects[2].owner = 0;
+    rows = rows_build(p, NULL);
+    assert_int_equal(arrlen(rows->ranked), 1);
+    assert_int_equal(rows->ranked[0].objects, 2);
+    assert_int_equal(rows->ranked[0].threads, 3);
+    assert_int_equal(rows->ranked[0].address, 0);
+    assert_string_equal(rows->ranked[0].owner, "");
+    release(p, rows);
+}
+
+/* What tells threads apart is the process and the tid, not how often the recorder has listed them. */
+static void a_thread_that_is_listed_twice_is_one(void **state)
+{
+    struct profile *p = sample_new();
+    uint32_t object = sample_object(p, "float", "3.14", 0x1000);
+    struct rows *rows;
+
+    (void)state;
+    arrput(p->threads, p->threads[1]);
+    sample_count(p, object, "list[0]", 1, 5);
+    sample_count(p, object, "list[0]", 4, 5);
+    rows = rows_build(p, NULL);
+    assert_int_equal(arrlen(rows->ranked), 0);
+    assert_int_equal(rows->elsewhere_ops, 0);
+    release(p, rows);
+}
+
+static void objects_without_a_name_fold(void **state)
+{
+    struct profile *p = sample_new();
+    struct rows *rows;
+
+    (void)state;
+    for (uint32_t i = 0; i < 1234; i++) {
+        uint32_t object = sample_object(p, "tuple", "", 0x1000 + 64 * i);
+
+        sample_count(p, object, "list item", 1, 1);
+        sample_count(p, object, "list item", 2, 1);
+    }
+    sample_count(p, sample_object(p, "tuple", "", 0x100), "list item", 3, 7);
+    rows = rows_build(p, NULL);
+    assert_int_equal(arrlen(rows->ranked), 1);
+    assert_string_equal(rows->ranked[0].object, "1,234 others");
+    assert_true(rows->ranked[0].fold);
+    assert_int_equal(rows->ranked[0].objects, 1234);
+    assert_int_equal(rows->ranked[0].threads, 2);
+    assert_int_equal(rows->ranked_objects, 1234);
+    assert_int_equal(arrlen(rows->single), 1);
+    assert_string_equal(rows->single[0].object, "1 other");
+    assert_int_equal(rows->single[0].address, 0);
+    release(p, rows);
+}
+
+static void folds_of_the_recorder(void **state)
+{
+    struct profile *p = sample_new();
+    struct rows *rows;
+
+    (void)state;
+    sample_count(p, sample_fold(p, "int", 200), "dict value", 0, 1000)->threads = 5;
+    sample_count(p, sample_fold(p, "str", 30), "dict value", 0, 600)->threads = 1;
+    sample_count(p, sample_fold(p, "bytes", 9), "dict value", 0, 400)->threads = 0;
+    rows = rows_build(p, NULL);
+    assert_int_equal(arrlen(rows->ranked), 1);
+    assert_string_equal(rows->ranked[0].object, "200 others");
+    assert_int_equal(rows->ranked[0].threads, 5);
+    assert_int_equal(rows->ranked[0].name_count, 0);
+    assert_int_equal(arrlen(rows->single), 1);
+    assert_int_equal(rows->single_ops, 600);
+    assert_int_equal(rows->cold_ops, 400);
+    assert_int_equal(rows->ranked_objects, 0);
+    says(p, rows,
+         "5 threads fight over objects too cold to name: 1,000 of 2,000 shared decrements in 1.50 s (50 %), "
+         "hottest dict value (200 others, 50 %)");
+    release(p, rows);
+}
+
+static void sites_are_summed_and_sorted(void **state)
+{
+    struct profile *p = sample_new();
+    uint32_t object = sample_object(p, "dict", "builtins", 0x1000);
+    struct rows *rows;
+
+    (void)state;
+    arrput(p->sites, p->sites[2]); /* the same place, as a second process has it */
+    sample_count(p, object, "function.func_builtins", 1, 10);
+    sample_count(p, object, "function.func_builtins", 2, 8)->site = 2;
+    sample_count(p, object, "function.func_builtins", 2, 8)->site = 3;
+    rows = rows_build(p, NULL);
+    assert_int_equal(arrlen(rows->ranked), 1);
+    assert_int_equal(rows->ranked[0].site_count, 2);
+    assert_string_equal(rows->ranked[0].function, "cell_dealloc");
+    assert_int_equal(rows->ranked[0].sites[0].decrefs, 16);
+    assert_int_equal(rows->ranked[0].sites[1].address, 0x1000);
+    release(p, rows);
+}
+
+static void any_metric_sorts(void **state)
+{
+    struct profile *p = nested();
+    struct rows *rows = rows_build(p, metric_find("bounces"));
+
+    (void)state;
+    assert_string_equal(rows->ranked[0].object, "globals of __main__");
+    rows_free(rows);
+    rows = rows_build(p, metric_find("retries"));
+    assert_string_equal(rows->ranked[0].object, "builtins");
+    says(p, rows,
+         "2 threads fight over 3 objects: 120,000 of 120,000 shared decrements in 1.50 s (100 %), "
+         "hottest function.func_code (code nested.<locals>.f (nested.py:4), 33 %)");
+    assert_null(metric_find("heat"));
+    release(p, rows);
+}
+
+static void the_order_does_not_depend_on_the_order_of_counts(void **state)
+{
+    struct profile *p = nested(), *q = nested();
+    struct rows *rows, *other;
+
+    (void)state;
+    for (size_t i = 1, j = arrlenu(q->counts) - 1; i < j; i++, j--) {
+        struct profile_count count = q->counts[i];
+
+        q->counts[i] = q->counts[j];
+        q->counts[j] = count;
+    }
+    rows = rows_build(p, NULL);
+    other = rows_build(q, NULL);
+    assert_int_equal(arrlen(rows->ranked), arrlen(other->ranked));
+    for (size_t i = 0; i < arrlenu(rows->ranked); i++)
+        assert_string_equal(rows->ranked[i].object, other->ranked[i].object);
+    release(p, rows);
+    release(q, other);
+}
+
+static void the_verdict_without_operations(void **state)
+{
+    struct profile *p = sample_new();
+    struct rows *rows = rows_build(p, NULL);
+
+    (void)state;
+    says(p, rows, "no object is contended: 0 shared decrements in 1.50 s");
+    p->meta.live_probes = 0;
+    says(p, rows, "nothing was measured: none of 5 probes was live");
+    p->meta.armed_probes = 0;
+    says(p, rows, "nothing was measured: no probe was armed");
+    release(p, rows);
+}
+
+static void the_verdict_has_its_caveats(void **state)
+{
+    struct profile *p = nested();
+    struct rows *rows = rows_build(p, NULL);
+    char *sentence;
+
+    (void)state;
+    p->meta.complete = 0;
+    sentence = verdict(p, rows);
+    assert_non_null(strstr(sentence, "; a lower bound: the recording is incomplete"));
+    free(sentence);
+    p->meta.lost = 1500;
+    p->meta.live_probes = 3;
+    p->targets[1].armed = 4;
+    sentence = verdict(p, rows);
+    assert_non_null(strstr(sentence,
+                           "; a lower bound: only 3 of 5 probes were live, 1,500 operations were lost, "
+                           "1 of 5 decrements in the machine code carry no probe"));
+    free(sentence);
+    release(p, rows);
+}
+
+/* Two threads that meet on one object, each through its own field, must not be told that all is well. */
+static void the_verdict_on_an_object_of_two_fields(void **state)
+{
+    struct profile *p = sample_new();
+    uint32_t object = sample_object(p, "list", "queue", 0x1000);
+    struct rows *rows;
+
+    (void)state;
+    sample_count(p, object, "cell.ob_ref", 1, 700);
+    sample_count(p, object, "method.im_self", 2, 300);
+    sample_count(p, sample_fold(p, "int", 2), "dict value", 0, 50);
+    rows = rows_build(p, NULL);
+    assert_int_equal(rows->elsewhere_ops, 1000);
+    says(p, rows,
+         "no object is contended through one field: 1,050 shared decrements in 1.50 s, each object's by one "
+         "thread only for each field, but 1,000 on objects that other threads reach through other fields, "
+         "and 50 on objects too cold to tell");
+    release(p, rows);
+}
+
+static void the_verdict_cuts_long_names(void **state)
+{
+    struct profile *p = sample_new();
+    char name[10001], *sentence;
+    struct rows *rows;
+    uint32_t object;
+
+    (void)state;
+    memset(name, 'x', 10000);
+    name[10000] = '\0';
+    object = sample_object(p, "str", name, 0x1000);
+    sample_count(p, object, "closure", 1, 1)->increfs = 4;
+    sample_count(p, object, "closure", 2, 1);
+    rows = rows_build(p, NULL);
+    sentence = verdict(p, rows);
+    assert_in_range(strlen(sentence), 100, 300);
+    assert_non_null(strstr(sentence, "6 of 6 shared reference-count operations"));
+    free(sentence);
+    release(p, rows);
+}
+
+static void numbers(void **state)
+{
+    char text[NUMBER_SIZE];
+
+    (void)state;
+    assert_string_equal(number_grouped(0, text), "0");
+    assert_string_equal(number_grouped(999, text), "999");
+    assert_string_equal(number_grouped(1000, text), "1,000");
+    assert_string_equal(number_grouped(UINT64_MAX, text), "18,446,744,073,709,551,615");
+    assert_string_equal(number_share(0, 0, text), "0 %");
+    assert_string_equal(number_share(1, 1000, text), "under 1 %");
+    assert_string_equal(number_share(999, 1000, text), "over 99 %");
+    assert_string_equal(number_share(1000, 1000, text), "100 %");
+    assert_string_equal(number_duration(840000000, text), "0.84 s");
+    assert_string_equal(number_duration(12340000000, text), "12.3 s");
+    assert_string_equal(number_duration(250000000000, text), "4 min 10 s");
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(contended_objects_are_ranked),
+        cmocka_unit_test(one_thread_is_no_contention),
+        cmocka_unit_test(a_shared_name_is_no_shared_object),
+        cmocka_unit_test(a_name_is_split_where_one_of_its_objects_is_contended),
+        cmocka_unit_test(several_contended_objects_of_one_name_are_one_row),
+        cmocka_unit_test(a_thread_that_is_listed_twice_is_one),
+        cmocka_unit_test(objects_without_a_name_fold),
+        cmocka_unit_test(folds_of_the_recorder),
+        cmocka_unit_test(sites_are_summed_and_sorted),
+        cmocka_unit_test(any_metric_sorts),
+        cmocka_unit_test(the_order_does_not_depend_on_the_order_of_counts),
+        cmocka_unit_test(the_verdict_without_operations),
+        cmocka_unit_test(the_verdict_has_its_caveats),
+        cmocka_unit_test(the_verdict_on_an_object_of_two_fields),
+        cmocka_unit_test(the_verdict_cuts_long_names),
+        cmocka_unit_test(numbers),
+    };
+
+    return cmocka_run_group_tests_name("rows", tests, NULL, NULL);
+}
