@@ -26,8 +26,8 @@ static void print_function(const struct elf_file *file, uint64_t address)
 
 static const char *reason(const struct operation *operation)
 {
-    if (operation->left_out)
-        return operation->left_out;
+    if (!operation->probe)
+        return "the kernel takes no probe on the instruction behind it";
     if (operation->object.kind == PLACE_NONE)
         return "the object lies nowhere that a probe could read";
     return operation->kind == OPERATION_UNKNOWN ? "what it does to the count is not understood" : "is no decrement";

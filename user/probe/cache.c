@@ -1,7 +1,163 @@
 #include "probe/cache.h"
 
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <zlib.h>
+
+#include "util/array.h"
+
+/* The head of a cached scan. The records behind it are the structs of scan.h as they lie in memory: another build of
+ * hotref, whose structs or findings may differ, has another stamp. */
+struct head {
+    char magic[8];
+    char stamp[80];
+    uint32_t operation_size, caller_size;
+    uint64_t operations, callers;
+    uint64_t text_start, text_end;
+    uint32_t ranges, undecoded;
+    uint32_t crc; /* of all records */
+    uint32_t reserved;
+};
+
+#define MAGIC "hotscan"
+#define MOST_RECORDS 1000000
+
+/* Records must have no padding that differs from run to run: they are made from zeroed structs and copied whole. */
+
+/* Which build of hotref this is. */
+static void stamp(char *into, size_t size)
+{
+    struct elf_file *self = elf_file_open("/proc/self/exe");
+
+    snprintf(into, size, "%s %s", HOTREF_VERSION, self ? elf_file_build_id(self) : "");
+    elf_file_close(self);
+}
+
+static struct head head_of(const struct scan *scan)
+{
+    struct head head = {
+        .magic = MAGIC,
+        .operation_size = sizeof(struct operation),
+        .caller_size = sizeof(struct caller),
+        .operations = arrlenu(scan->operations),
+        .callers = arrlenu(scan->callers),
+        .text_start = scan->text_start,
+        .text_end = scan->text_end,
+        .ranges = scan->ranges,
+        .undecoded = scan->undecoded,
+    };
+
+    stamp(head.stamp, sizeof(head.stamp));
+    head.crc = crc32(0, (const Bytef *)scan->operations, head.operations * sizeof(struct operation));
+    head.crc = crc32(head.crc, (const Bytef *)scan->callers, head.callers * sizeof(struct caller));
+    return head;
+}
+
+static bool path_of(const struct elf_file *file, const char *folder, char *path, size_t size)
+{
+    const char *build_id = elf_file_build_id(file);
+
+    return folder && *build_id && snprintf(path, size, "%s/%s", folder, build_id) < (int)size;
+}
+
+/* The caches are files of the user whom hotref runs for, who may have put anything there: each probe is held against the
+ * code once more. */
+static bool fits_code(const struct scan *scan, const struct elf_file *file)
+{
+    struct decoder *decoder = decoder_new();
+    bool fits = true;
+
+    for (size_t i = 0; i < arrlenu(scan->operations) && fits; i++) {
+        const struct operation *operation = &scan->operations[i];
+        const uint8_t *bytes = elf_file_bytes(file, operation->address, 16);
+        struct op op;
+
+        if (!operation->probe)
+            continue;
+        fits = bytes && decode_op(decoder, bytes, 16, operation->address, &op) == 0 && op.code == OP_ATOMIC &&
+               operation->probe == op.address + op.length;
+    }
+    decoder_free(decoder);
+    return fits;
+}
+
+static bool read_records(FILE *in, const struct head *head, struct scan *scan)
+{
+    struct head found;
+
+    arrsetlen(scan->operations, head->operations);
+    arrsetlen(scan->callers, head->callers);
+    if (fread(scan->operations, sizeof(struct operation), head->operations, in) != head->operations ||
+        fread(scan->callers, sizeof(struct caller), head->callers, in) != head->callers)
+        return false;
+    scan->text_start = head->text_start;
+    scan->text_end = head->text_end;
+    scan->ranges = head->ranges;
+    scan->undecoded = head->undecoded;
+    found = head_of(scan);
+    return memcmp(&found, head, sizeof(found)) == 0;
+}
+
+static struct scan *load(const struct elf_file *file, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    FILE *in = fd < 0 ? NULL : fdopen(fd, "r");
+    struct scan *scan = calloc(1, sizeof(*scan));
+    uint64_t start, end;
+    struct head head;
+    bool good;
+
+    elf_file_text(file, &start, &end);
+    good = in && fread(&head, sizeof(head), 1, in) == 1 && head.operations <= MOST_RECORDS &&
+           head.callers <= MOST_RECORDS && head.text_start == start && head.text_end == end &&
+           read_records(in, &head, scan) && fits_code(scan, file);
+    if (in)
+        fclose(in);
+    if (good)
+        return scan;
+    scan_free(scan);
+    return NULL;
+}
+
+/* Written beside and renamed, as the folder's owner's: a half-written or a lost cache is only a missing one. */
+static void store(const struct scan *scan, const char *folder, const char *path)
+{
+    struct head head = head_of(scan);
+    struct stat owner;
+    char part[PATH_MAX];
+    int fd;
+    FILE *out;
+    bool good;
+
+    if (stat(folder, &owner) || snprintf(part, sizeof(part), "%s.%d", path, getpid()) >= (int)sizeof(part))
+        return;
+    fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    out = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!out)
+        return;
+    good = fchown(fd, owner.st_uid, owner.st_gid) == 0 && fwrite(&head, sizeof(head), 1, out) == 1 &&
+           fwrite(scan->operations, sizeof(struct operation), head.operations, out) == head.operations &&
+           fwrite(scan->callers, sizeof(struct caller), head.callers, out) == head.callers;
+    if (fclose(out) || !good || rename(part, path))
+        unlink(part);
+}
+
 struct scan *cache_scan(const struct elf_file *file, const char *folder)
 {
-    (void)folder;
-    return scan_file(file);
+    char path[PATH_MAX];
+    bool cacheable = path_of(file, folder, path, sizeof(path));
+    struct scan *scan = cacheable ? load(file, path) : NULL;
+
+    if (scan)
+        return scan;
+    scan = scan_file(file);
+    if (scan && cacheable)
+        store(scan, folder, path);
+    return scan;
 }

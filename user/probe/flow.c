@@ -20,7 +20,10 @@ struct flow {
     int64_t *escapes;          /* stb_ds array: offsets whose address is taken */
     uint32_t slot_count;
     struct flow_state *in, *out; /* by block */
-    uint8_t *merged;           /* by block and location: a PHI once is a PHI for good */
+    uint32_t *changed;         /* by block: when its out was last another one, ... */
+    uint32_t *looked;          /* ... and when it was last looked at */
+    uint32_t clock;
+    value_id *phis;            /* by block and location: a PHI once is a PHI for good */
     value_id entry_rsp;
 };
 
@@ -72,14 +75,21 @@ static value_id value(struct flow *flow, struct value wanted)
     return arrlenu(flow->values) - 1;
 }
 
+/* Most values are unknown, and each of those stands for itself alone: no table needs to hold them. */
+#define UNKNOWN_BIT 0x80000000u
+#define LOCATION_BITS 7
+_Static_assert(FLOW_LOCATIONS <= 1 << LOCATION_BITS, "a location fits an unknown value's number");
+
 const struct value *value_of(const struct flow *flow, value_id id)
 {
-    return &flow->values[id];
+    static const struct value unknown_value = {.kind = VALUE_UNKNOWN};
+
+    return id & UNKNOWN_BIT ? &unknown_value : &flow->values[id];
 }
 
 value_id flow_strip(const struct flow *flow, value_id id, int64_t *offset)
 {
-    const struct value *known = &flow->values[id];
+    const struct value *known = value_of(flow, id);
 
     *offset = known->kind == VALUE_ADD ? known->c : 0;
     return known->kind == VALUE_ADD ? known->a : id;
@@ -89,7 +99,7 @@ static value_id add(struct flow *flow, value_id id, int64_t step)
 {
     int64_t offset;
     value_id base = flow_strip(flow, id, &offset);
-    const struct value *known = &flow->values[base];
+    const struct value *known = value_of(flow, base);
 
     if (known->kind == VALUE_CONST)
         return value(flow, (struct value){.kind = VALUE_CONST, .c = known->c + offset + step});
@@ -98,9 +108,9 @@ static value_id add(struct flow *flow, value_id id, int64_t step)
     return value(flow, (struct value){.kind = VALUE_ADD, .a = base, .c = offset + step});
 }
 
-static value_id unknown(struct flow *flow, const struct op *op, uint32_t location)
+static value_id unknown(const struct flow *flow, const struct op *op, uint32_t location)
 {
-    return value(flow, (struct value){.kind = VALUE_UNKNOWN, .at = op->address, .a = location});
+    return UNKNOWN_BIT | (uint32_t)(op - flow->unit->ops) << LOCATION_BITS | (location & ((1 << LOCATION_BITS) - 1));
 }
 
 /* Stack slots */
@@ -356,7 +366,11 @@ static void step(struct flow *flow, const struct op *op, struct flow_state *stat
 
 static value_id phi(struct flow *flow, uint32_t block, uint32_t location)
 {
-    return value(flow, (struct value){.kind = VALUE_PHI, .c = block, .a = location});
+    value_id *known = &flow->phis[block * FLOW_LOCATIONS + location];
+
+    if (!*known)
+        *known = value(flow, (struct value){.kind = VALUE_PHI, .c = block, .a = location});
+    return *known;
 }
 
 static void enter(struct flow *flow, struct flow_state *state)
@@ -371,7 +385,7 @@ static value_id merge(struct flow *flow, uint32_t number, uint32_t location)
     const struct block *block = &flow->unit->blocks[number];
     value_id merged = 0;
 
-    if (flow->merged[number * FLOW_LOCATIONS + location])
+    if (flow->phis[number * FLOW_LOCATIONS + location])
         return phi(flow, number, location);
     if (block->has_entry && location < REG_COUNT)
         merged = value(flow, (struct value){.kind = VALUE_ENTRY, .c = location});
@@ -380,10 +394,8 @@ static value_id merge(struct flow *flow, uint32_t number, uint32_t location)
 
         if (!there || there == merged)
             continue;
-        if (merged) {
-            flow->merged[number * FLOW_LOCATIONS + location] = 1;
+        if (merged)
             return phi(flow, number, location);
-        }
         merged = there;
     }
     /* Nothing that is known leads here, or only what has not been looked at yet. */
@@ -392,27 +404,50 @@ static value_id merge(struct flow *flow, uint32_t number, uint32_t location)
     return merged;
 }
 
+/* Whether a block that leads to this one has changed since this one was looked at. */
+static bool is_stale(const struct flow *flow, uint32_t number)
+{
+    const struct block *block = &flow->unit->blocks[number];
+
+    if (!flow->looked[number])
+        return true;
+    for (uint32_t i = 0; i < block->pred_count; i++) {
+        if (flow->changed[flow->unit->preds[block->preds + i]] >= flow->looked[number])
+            return true;
+    }
+    return false;
+}
+
 static bool run_block(struct flow *flow, uint32_t number)
 {
     const struct block *block = &flow->unit->blocks[number];
-    uint32_t used = REG_COUNT + flow->slot_count;
     struct flow_state state = {0};
 
-    if (block->is_padding)
+    if (block->is_padding || !is_stale(flow, number))
         return false;
-    for (uint32_t location = 0; location < used; location++)
+    flow->looked[number] = ++flow->clock;
+    for (uint32_t location = 0; location < REG_COUNT + flow->slot_count; location++)
         state.at[location] = merge(flow, number, location);
-    if (!state.at[RSP])
-        return false; /* not reached yet */
-    if (flow->out[number].at[RSP] && memcmp(&state, &flow->in[number], sizeof(state)) == 0)
-        return false;
+    if (!state.at[RSP] || (flow->out[number].at[RSP] && memcmp(&state, &flow->in[number], sizeof(state)) == 0))
+        return false; /* not reached yet, or nothing new */
     flow->in[number] = state;
     for (uint32_t i = 0; i < block->count; i++)
         step(flow, &flow->unit->ops[block->first + i], &state);
     if (memcmp(&state, &flow->out[number], sizeof(state)) == 0)
         return false;
     flow->out[number] = state;
+    flow->changed[number] = flow->clock;
     return true;
+}
+
+/* After too many rounds everything differs everywhere. */
+static void give_up(struct flow *flow)
+{
+    for (uint32_t number = 0; number < arrlenu(flow->unit->blocks); number++) {
+        for (uint32_t location = 0; location < FLOW_LOCATIONS; location++)
+            phi(flow, number, location);
+        flow->looked[number] = 0;
+    }
 }
 
 static void run(struct flow *flow)
@@ -422,11 +457,12 @@ static void run(struct flow *flow)
 
     memset(flow->in, 0, blocks * sizeof(*flow->in));
     memset(flow->out, 0, blocks * sizeof(*flow->out));
-    memset(flow->merged, 0, blocks * FLOW_LOCATIONS);
+    memset(flow->phis, 0, blocks * FLOW_LOCATIONS * sizeof(*flow->phis));
+    memset(flow->looked, 0, blocks * sizeof(*flow->looked));
     for (int round = 0; changed && round < 2 * MAX_ROUNDS; round++) {
         changed = false;
         if (round == MAX_ROUNDS)
-            memset(flow->merged, 1, blocks * FLOW_LOCATIONS);
+            give_up(flow);
         for (uint32_t number = 0; number < blocks; number++)
             changed |= run_block(flow, number);
     }
@@ -446,7 +482,9 @@ struct flow *flow_new(const struct unit *unit)
     flow->entry_rsp = ignored.at[RSP];
     flow->in = calloc(blocks, sizeof(*flow->in));
     flow->out = calloc(blocks, sizeof(*flow->out));
-    flow->merged = calloc(blocks, FLOW_LOCATIONS);
+    flow->phis = calloc(blocks * FLOW_LOCATIONS, sizeof(*flow->phis));
+    flow->changed = calloc(blocks, sizeof(*flow->changed));
+    flow->looked = calloc(blocks, sizeof(*flow->looked));
     /* An address taken late may matter to what was looked at before: once more, knowing it. */
     do {
         escapes = arrlenu(flow->escapes);
@@ -464,7 +502,9 @@ void flow_free(struct flow *flow)
     free(flow->table);
     free(flow->in);
     free(flow->out);
-    free(flow->merged);
+    free(flow->phis);
+    free(flow->changed);
+    free(flow->looked);
     free(flow);
 }
 
@@ -507,8 +547,8 @@ struct place flow_find(const struct flow *flow, const struct flow_state *state, 
         if (state->at[REG_COUNT + i] == id && !flow->escaped[i] && flow->slots[i] + depth >= -128)
             return (struct place){.kind = PLACE_STACK, .offset = flow->slots[i] + depth};
     }
-    if (flow->values[id].kind == VALUE_CONST)
-        return (struct place){.kind = PLACE_FIXED, .offset = flow->values[id].c};
+    if (value_of(flow, id)->kind == VALUE_CONST)
+        return (struct place){.kind = PLACE_FIXED, .offset = value_of(flow, id)->c};
     return (struct place){.kind = PLACE_NONE};
 }
 
@@ -525,7 +565,7 @@ struct place flow_find_entry(const struct flow *flow, const struct flow_state *s
 static value_id root_of(const struct flow *flow, value_id id)
 {
     for (int depth = 0; depth < 8; depth++) {
-        const struct value *known = &flow->values[id];
+        const struct value *known = value_of(flow, id);
 
         if (known->kind != VALUE_ADD && known->kind != VALUE_SCALED)
             return id;
@@ -536,10 +576,13 @@ static value_id root_of(const struct flow *flow, value_id id)
 
 value_id flow_input(const struct flow *flow, value_id phi_id, uint32_t number)
 {
-    const struct value *merged = &flow->values[phi_id];
-    const struct block *block = &flow->unit->blocks[merged->c];
+    const struct value *merged = value_of(flow, phi_id);
+    const struct block *block;
 
-    if (merged->kind != VALUE_PHI || block->has_entry || number >= block->pred_count)
+    if (merged->kind != VALUE_PHI)
+        return 0;
+    block = &flow->unit->blocks[merged->c];
+    if (block->has_entry || number >= block->pred_count)
         return 0;
     return flow->out[flow->unit->preds[block->preds + number]].at[merged->a];
 }

@@ -8,13 +8,17 @@
 #include "util/array.h"
 #include "util/error.h"
 
-/* How deep wrappers are followed: Py_DECREF copies, functions that steal a reference, and what calls those. */
+/* How deep wrappers are followed: BPF climbs to the caller's caller, and tail jumps add one. */
 #define MAX_WAVES 4
+/* A function that hands an argument on to be dropped is followed if it is little more than that: its callers are then
+ * the ones that users know. A larger one is itself the answer. */
+#define WRAPPER_BYTES 256
 
 /* What the first look over a code range leaves. */
 struct range_facts {
     uint32_t first_link, link_count; /* of sweep.links */
-    uint32_t unit;                   /* number of the first range of its function */
+    uint32_t unit;                   /* number of the range that its function is entered by, or one on the way there */
+    uint32_t next;                   /* number + 1 of the next range of the function, from the entry on */
     bool has_atomic;
     bool called;                     /* directly, at its start */
     bool undecoded;
@@ -233,8 +237,9 @@ static bool takes_references(struct sweep *sweep, uint64_t entry)
 static void add_wrapper(struct sweep *sweep, uint64_t entry, int argument, uint32_t flag)
 {
     struct wrapper wrapper = {.key = entry * ARGUMENTS + argument, .flags = wrapper_flags(sweep, entry, argument)};
+    const struct code_range *range = elf_file_code_at(sweep->file, entry);
 
-    if (wrapper.flags & flag)
+    if (wrapper.flags & flag || (sweep->wave > 0 && range && range->end - range->start > WRAPPER_BYTES))
         return;
     wrapper.flags |= flag;
     wrapper.wave = sweep->wave;
@@ -250,10 +255,7 @@ static void choose_probe(const struct sweep *sweep, const struct op *op, struct 
 
     operation->zero_is_success = op->atomic == ATOMIC_CMPXCHG;
     operation->cost = bytes ? probe_cost(sweep->decoder, bytes, range->end - next) : PROBE_REFUSED;
-    if (operation->cost == PROBE_REFUSED)
-        operation->left_out = "the kernel takes no probe on the instruction behind it";
-    else
-        operation->probe = next;
+    operation->probe = operation->cost == PROBE_REFUSED ? 0 : next;
 }
 
 /* The object lies in a register or slot, or its address plus 16 does, which the atomic was given. */
@@ -348,15 +350,26 @@ static void visit(void *context, const struct flow *flow, const struct op *op, c
         visit_tail(sweep, flow, state, target);
 }
 
+/* Chains the ranges of each function from its entry on. */
+static void group_units(struct sweep *sweep)
+{
+    for (size_t i = 0; i < sweep->range_count; i++) {
+        uint32_t root = unit_root(sweep, i);
+
+        if (root == i)
+            continue;
+        sweep->facts[i].next = sweep->facts[root].next;
+        sweep->facts[root].next = i + 1;
+    }
+}
+
 static struct code_range *ranges_of_unit(const struct sweep *sweep, uint32_t root)
 {
     struct code_range *ranges = NULL;
 
     arrput(ranges, sweep->ranges[root]);
-    for (size_t i = 0; i < sweep->range_count; i++) {
-        if (i != root && unit_root(sweep, i) == root)
-            arrput(ranges, sweep->ranges[i]);
-    }
+    for (uint32_t i = sweep->facts[root].next; i; i = sweep->facts[i - 1].next)
+        arrput(ranges, sweep->ranges[i - 1]);
     return ranges;
 }
 
@@ -390,7 +403,8 @@ static bool leads_to_new(struct sweep *sweep, const struct range_facts *facts)
 }
 
 /* Analyses every function of which one range is wanted. The first wave wants those with atomics, which say which
- * functions operate on their arguments; each further one wants the callers of those that the one before found. */
+ * functions operate on their arguments, and the callers of those that are known by name; each further one wants the
+ * callers of those that the one before found. */
 static size_t run_wave(struct sweep *sweep)
 {
     bool *wanted = calloc(sweep->range_count, sizeof(bool));
@@ -399,7 +413,7 @@ static size_t run_wave(struct sweep *sweep)
     for (size_t i = 0; i < sweep->range_count; i++) {
         const struct range_facts *facts = &sweep->facts[i];
 
-        if (sweep->wave == 0 ? facts->has_atomic : leads_to_new(sweep, facts))
+        if ((sweep->wave == 0 && facts->has_atomic) || leads_to_new(sweep, facts))
             wanted[unit_root(sweep, i)] = true;
     }
     for (size_t i = 0; i < sweep->range_count; i++) {
@@ -440,11 +454,28 @@ static void finish(struct sweep *sweep)
     elf_file_text(sweep->file, &scan->text_start, &scan->text_end);
 }
 
+/* What nearly everybody calls is known beforehand: it saves looking at its callers twice. */
+static void add_known(struct sweep *sweep)
+{
+    static const char *const names[] = {"_Py_DecRefShared", "_Py_DecRefSharedDebug", "_Py_DecRef", "Py_DecRef"};
+
+    sweep->wave = UINT32_MAX; /* so that the first wave is the next one */
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        uint64_t entry = elf_file_symbol(sweep->file, names[i]);
+        struct wrapper wrapper = {.key = entry * ARGUMENTS, .flags = WRAPS, .wave = sweep->wave};
+
+        if (entry)
+            hmputs(sweep->wrappers, wrapper);
+    }
+}
+
 static void sweep_all(struct sweep *sweep)
 {
     for (size_t i = 0; i < sweep->range_count; i++)
         look_over(sweep, i);
     join_parts(sweep);
+    group_units(sweep);
+    add_known(sweep);
     for (sweep->wave = 0; sweep->wave < MAX_WAVES; sweep->wave++) {
         if (!run_wave(sweep))
             break;

@@ -55,7 +55,7 @@ struct frame_rule {
 struct operation {
     uint64_t address;    /* of the atomic */
     uint64_t function;   /* start of the code range */
-    uint64_t probe;      /* where it is counted; 0 if it cannot be */
+    uint64_t probe;      /* where it is counted; 0 where the kernel takes no probe behind the atomic */
     uint8_t kind;        /* enum operation_kind */
     uint8_t cost;        /* enum probe_cost, of the probe */
     bool zero_is_success; /* ZF at the probe tells success from retry; else every hit is one success */
@@ -63,7 +63,6 @@ struct operation {
     int64_t adjust;
     struct slot slot;
     struct frame_rule rule;
-    const char *left_out; /* why there is no probe; static; NULL if there is one */
 };
 
 /* A call of something that operates on an argument, by the address behind it. */
