@@ -139,6 +139,11 @@ static __always_inline u64 read_u64(u64 address)
     return value;
 }
 
+/*
+ * Functions that are not static are verified once, on their own, and not along every path that calls them: what loading
+ * takes depends on that. They check pointers that cannot be NULL because the verifier does not know it.
+ */
+
 /* Types */
 
 /* Whether the object at address is a type: its own type, or that one's, says so in its flags. */
@@ -149,7 +154,7 @@ static __always_inline int is_type(const struct abi_layout *layout, u64 address)
     return meta && (read_u64(meta + layout->type_flags) & TYPE_SUBCLASS);
 }
 
-static __noinline int read_text(struct abi_text *text, u64 string, const struct abi_layout *layout)
+__noinline int read_text(struct abi_text *text, u64 string, const struct abi_layout *layout)
 {
     u32 state = 0, length, width, bytes;
     u64 data;
@@ -190,7 +195,7 @@ static __always_inline void read_c_string(struct abi_text *text, u64 address)
 
 /* Reads the value of the str key that is `length` characters long and starts with `word`, from the first entries of
  * a dict with a table of its own. */
-static __noinline u64 dict_value(u64 dict, u64 word, u64 length, const struct abi_layout *layout)
+__noinline u64 dict_value(u64 dict, u64 word, u64 length, const struct abi_layout *layout)
 {
     u64 keys, entry, key, found = 0;
     u8 head[16];
@@ -254,7 +259,7 @@ static __always_inline struct abi_event *new_event(u32 kind, u32 target)
     return event;
 }
 
-static __noinline int announce_type(u64 type, u32 target, const struct abi_layout *layout)
+__noinline int announce_type(u64 type, u32 target, const struct abi_layout *layout)
 {
     struct abi_event *event;
 
@@ -267,7 +272,7 @@ static __noinline int announce_type(u64 type, u32 target, const struct abi_layou
 }
 
 /* What is known of type, found out on first sight; kind ABI_KIND_NO_TYPE where it is none. */
-static __noinline int find_type(u64 type, u32 target, const struct abi_layout *layout, struct abi_type *found)
+__noinline int find_type(u64 type, u32 target, const struct abi_layout *layout, struct abi_type *found)
 {
     struct abi_type_key key = {.type = type, .target = target};
     struct abi_type *known = bpf_map_lookup_elem(&types, &key);
@@ -416,44 +421,44 @@ static __always_inline int is_object_like(u64 address)
     return header[9] == 0 && header[10] <= 3;
 }
 
-static __always_inline int has_type(const struct hit *hit, u64 object, u64 type, u32 target)
+static __always_inline int has_type(const struct abi_layout *layout, u64 object, u64 type, u32 target)
 {
     struct abi_type found = {};
 
     if (!type || !is_object_like(object))
         return 0;
-    find_type(type, target, hit->layout, &found);
+    find_type(type, target, layout, &found);
     return found.kind != ABI_KIND_NO_TYPE;
 }
 
 /* An interpreter frame starts with its code object, perhaps tagged. */
-static __always_inline int is_frame(const struct hit *hit, u64 base)
+static __always_inline int is_frame(const struct abi_layout *layout, u64 base, u64 code_type)
 {
-    u64 code = base ? read_u64(base) & ~(u64)hit->layout->stackref_tag : 0;
+    u64 code = base ? read_u64(base) & ~(u64)layout->stackref_tag : 0;
 
-    return code && hit->target->code_type && read_u64(code + HEADER_TYPE) == hit->target->code_type;
+    return code && code_type && read_u64(code + HEADER_TYPE) == code_type;
 }
 
 /* Fills base_type and how, after a row with the quick guess was not there. */
-static __noinline int settle_base(const struct hit *hit, struct abi_key *key, const struct bases *bases)
+__noinline int settle_base(struct abi_key *key, const struct bases *bases, const struct abi_layout *layout, u64 code_type)
 {
     u64 type;
 
-    if (!hit || !key || !bases)
+    if (!key || !bases || !layout)
         return 0;
     type = bases->base ? read_u64(bases->base + HEADER_TYPE) : 0;
     key->base_type = type;
     key->how = ABI_HOW_BASE;
-    if (has_type(hit, bases->base, type, key->target))
+    if (has_type(layout, bases->base, type, key->target))
         return 0;
     key->base_type = 0;
     key->how = ABI_HOW_FRAME;
-    if (is_frame(hit, bases->base))
+    if (is_frame(layout, bases->base, code_type))
         return 0;
     type = bases->outer ? read_u64(bases->outer + HEADER_TYPE) : 0;
     key->base_type = type;
     key->how = ABI_HOW_OUTER;
-    if (has_type(hit, bases->outer, type, key->target))
+    if (has_type(layout, bases->outer, type, key->target))
         return 0;
     key->base_type = 0;
     key->how = ABI_HOW_NONE;
@@ -532,7 +537,7 @@ static __always_inline void describe_function(struct abi_event *event, u64 funct
     read_text(&event->text[1], read_u64(function + layout->function_module), layout);
 }
 
-static __noinline int describe(const struct abi_key *key, struct abi_row *row, const struct object *object,
+__noinline int describe(const struct abi_key *key, struct abi_row *row, const struct object *object,
                                const struct abi_layout *layout)
 {
     struct abi_event *event;
@@ -582,7 +587,7 @@ static __noinline int describe(const struct abi_key *key, struct abi_row *row, c
     return 0;
 }
 
-static __noinline int announce_thread(u32 target)
+__noinline int announce_thread(u32 target)
 {
     u32 tid = (u32)bpf_get_current_pid_tgid();
     struct abi_event *event;
@@ -613,26 +618,26 @@ static __always_inline void count_row(u32 target)
         bpf_ringbuf_submit(event, 0);
 }
 
-static __noinline struct abi_row *add_row(u32 which, const struct abi_key *key, const struct object *object,
-                                          const struct abi_layout *layout)
+__noinline int add_row(u32 which, const struct abi_key *key, const struct object *object,
+                       const struct abi_layout *layout)
 {
     struct abi_type type = {};
     struct abi_row row = {};
 
-    if (!key || !object)
-        return 0;
+    if (!key || !object || !layout)
+        return -1;
     find_type(object->type, key->target, layout, &type);
     row.type = type.kind == ABI_KIND_NO_TYPE ? 0 : object->type;
     row.kind = type.kind;
     row.mask = type.mask;
     row.owner = object->owner;
-    row.identity = layout ? identity(type.kind, type.mask, object, layout) : 0;
+    row.identity = identity(type.kind, type.mask, object, layout);
     if (which ? bpf_map_update_elem(&rows_1, key, &row, BPF_NOEXIST)
               : bpf_map_update_elem(&rows_0, key, &row, BPF_NOEXIST))
-        return 0;
+        return -1;
     count_row(key->target);
     announce_thread(key->target);
-    return look_up(which, key);
+    return 0;
 }
 
 static __always_inline int is_same(const struct abi_row *row, const struct object *object,
@@ -649,17 +654,17 @@ static __always_inline struct abi_row *find_row(u32 which, struct abi_key *key, 
     struct abi_type type = {};
 
     if (!row)
-        return may_add ? add_row(which, key, object, layout) : 0;
+        return may_add && !add_row(which, key, object, layout) ? look_up(which, key) : 0;
     if (is_same(row, object, layout) || !row->type)
         return row;
     find_type(object->type, key->target, layout, &type);
     key->generation =
         (object->type * 0x9e3779b97f4a7c15ull ^ identity(type.kind, type.mask, object, layout)) | 1;
     row = look_up(which, key);
-    return row ? row : add_row(which, key, object, layout);
+    return row || add_row(which, key, object, layout) ? row : look_up(which, key);
 }
 
-static __noinline int count_cold(const struct abi_key *key, u64 type, u64 failed, u64 handoff, u64 bounced)
+__noinline int count_cold(const struct abi_key *key, u64 type, u64 failed, u64 handoff, u64 bounced)
 {
     struct abi_cold_key cold_key = {};
     struct abi_counts *counts, zero = {};
@@ -744,7 +749,7 @@ static __always_inline void count(const struct hit *hit, struct abi_key *key, co
             row = find_row(which, key, &object, hit->layout, 0);
         }
         if (!row)
-            settle_base(hit, key, bases);
+            settle_base(key, bases, hit->layout, hit->target->code_type);
     }
     if (!row)
         row = find_row(which, key, &object, hit->layout, 1);

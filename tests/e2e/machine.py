@@ -2,6 +2,7 @@
 import functools
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -37,11 +38,11 @@ class Processes:
         self._started.append(process)
         return process
 
-    def run(self, *command, stdin=subprocess.DEVNULL, **options):
+    def run(self, *command, input="", **options):
         """Runs a command to its end; returns (status, stdout, stderr)."""
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        process = self.start(*command, stdin=stdin, **options)
-        stdout, stderr = process.communicate(timeout=SAFETY)
+        pipes = {stream: subprocess.PIPE for stream in ("stdin", "stdout", "stderr")}
+        process = self.start(*command, **{**pipes, **options})
+        stdout, stderr = process.communicate(input, timeout=SAFETY)
         return process.returncode, stdout, stderr
 
     def end_all(self):
@@ -66,7 +67,8 @@ def end(process):
 
 def only_child(pid):
     """The pid of the one process that pid has started."""
-    children = wait_for(lambda: open(f"/proc/{pid}/task/{pid}/children").read().split(), f"a child of {pid}")
+    listed = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+    children = wait_for(lambda: listed.read_text().split(), f"a child of {pid}")
     assert len(children) == 1
     return int(children[0])
 

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 import jsonschema
@@ -123,28 +124,48 @@ class Recorder:
 
     def attach(self, *targets, options=()):
         """Starts `hotref record -p PID...` and waits until it counts."""
-        return Attached(self, self._processes, targets, options)
+        attached = Attached(self, self._processes, targets, options)
+        attached.wait_until_counting()
+        return attached
 
 
 class Attached:
-    """A recorder at work on running processes."""
+    """A recorder at work on running processes. Its stderr is a terminal: there it says when it begins to count."""
 
-    def __init__(self, hotref, processes, targets, options):
-        self._hotref = hotref
+    def __init__(self, hotref, processes, targets, options=()):
         self.profile = hotref.new_profile()
+        self._said = ""
         pids = [argument for target in targets for argument in ("-p", str(target.pid))]
-        self.process = processes.start(HOTREF, "record", "-o", str(self.profile), *pids, *map(str, options),
-                                       env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                       stderr=subprocess.PIPE)
-        for target in targets:
-            machine.wait_for(lambda: self.process.poll() is not None or target.breakpoints(), "hotref's breakpoints")
+        self._terminal, stderr = os.openpty()
+        try:
+            self.process = processes.start(HOTREF, "record", "-o", str(self.profile), *pids, *map(str, options),
+                                           env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                           stderr=stderr)
+        finally:
+            os.close(stderr)
+
+    def _listen(self):
+        """Takes what it has said since; False when it has closed its stderr for good."""
+        try:
+            heard = os.read(self._terminal, 4096)
+        except OSError:
+            return False
+        self._said += heard.decode().replace("\r\n", "\n")
+        return True
+
+    def wait_until_counting(self):
+        while "recording" not in self._said:
+            assert self._listen(), self._said
 
     def interrupt(self):
         """Ctrl-C."""
-        self.process.send_signal(machine.signal.SIGINT)
+        self.process.send_signal(signal.SIGINT)
         return self.finish()
 
     def finish(self):
         """Waits for the end of the recording."""
-        stdout, stderr = self.process.communicate(timeout=machine.SAFETY)
-        return Recording(self.process.returncode, stdout, stderr, self.profile)
+        while self._listen():
+            pass
+        os.close(self._terminal)
+        stdout, _ = self.process.communicate(timeout=machine.SAFETY)
+        return Recording(self.process.returncode, stdout, self._said, self.profile)

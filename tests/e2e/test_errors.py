@@ -1,5 +1,6 @@
 """What goes wrong ends with a defined status and one sentence on stderr, and leaves nothing behind."""
 import os
+import pathlib
 import re
 import shutil
 import struct
@@ -33,7 +34,7 @@ def sleeper(processes):
 
 
 def test_no_such_process(hotref):
-    pid = int(open("/proc/sys/kernel/pid_max").read()) + 1
+    pid = int(pathlib.Path("/proc/sys/kernel/pid_max").read_text()) + 1
     recording = hotref.record("-p", pid)
 
     assert recording.status == RECORD_FAILED
@@ -116,7 +117,7 @@ def test_scanning_a_version_whose_layout_is_unknown(hotref, python_of_the_future
 def test_scanning_a_file_of_another_architecture(hotref, plain_python, tmp_path):
     aarch64 = 183
     copy = tmp_path / "python"
-    content = bytearray(open(plain_python.path, "rb").read())
+    content = bytearray(pathlib.Path(plain_python.path).read_bytes())
     struct.pack_into("<H", content, 18, aarch64)
     copy.write_bytes(content)
     status, stdout, stderr = hotref("scan", copy)
@@ -186,10 +187,10 @@ def test_a_command_that_is_not_there(hotref):
     assert_nothing_was_written(recording)
 
 
-def test_a_command_that_may_not_be_executed(hotref, tmp_path):
+def test_a_command_that_may_not_be_executed(hotref):
     recording = hotref.record("--", "/etc/passwd")
 
-    assert recording.status in (126, NOT_FOUND)
+    assert recording.status == RECORD_FAILED
     assert_one_sentence(recording.stderr, "'/etc/passwd'")
     assert_nothing_was_written(recording)
 

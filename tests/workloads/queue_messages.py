@@ -1,7 +1,8 @@
 """Messages from one thread to another: very many objects, each of them cold.
 
-Known counts: every message is dropped last by the thread that did not make it, which hands it over to its
-owner: one decrement that is a hand-off for each of --messages N objects of type Message, and not one more.
+Known counts: the thread that did not make a message drops it and so hands it over to its owner: one hand-off for
+each of --messages N objects of type Message, and not one more. An owner that takes a message back before it has
+let go of it itself drops it by one more decrement, which is none; how often that happens is a matter of luck.
 """
 import argparse
 from queue import SimpleQueue
