@@ -206,7 +206,8 @@ static void folds_of_the_recorder(void **state)
     assert_int_equal(rows->cold_ops, 400);
     assert_int_equal(rows->ranked_objects, 0);
     says(p, rows,
-         "5 threads fight over objects too cold to name: 1,000 of 2,000 shared decrements in 1.50 s (50 %), "
+         "5 threads fight over objects too cold to name: 1,000 of 2,000 shared decrements in 1.50 s (50 %, "
+         "666 a second: next to nothing), "
          "hottest dict value (200 others, 50 %)");
     release(p, rows);
 }
@@ -242,7 +243,8 @@ static void any_metric_sorts(void **state)
     rows = rows_build(p, metric_find("retries"));
     assert_string_equal(rows->ranked[0].object, "builtins");
     says(p, rows,
-         "2 threads fight over 3 objects: 120,000 of 120,000 shared decrements in 1.50 s (100 %), "
+         "2 threads fight over 3 objects: 120,000 of 120,000 shared decrements in 1.50 s (100 %, 80,000 a "
+         "second), "
          "hottest function.func_code (code nested.<locals>.f (nested.py:4), 33 %)");
     assert_null(metric_find("heat"));
     release(p, rows);

@@ -9,6 +9,7 @@
 #include "util/array.h"
 
 #define NAME_MAX_BYTES 60
+#define NEGLIGIBLE_RATE 1000 /* operations a second */
 
 bool increfs_measured(const struct profile *profile)
 {
@@ -36,6 +37,30 @@ static void print_duration(FILE *out, const struct profile *profile)
 
     if (profile->meta.duration_ns)
         fprintf(out, " in %s", number_duration(profile->meta.duration_ns, text));
+}
+
+/* Decrements in the machine code that carry no probe. */
+static uint64_t missed_decrements(const struct profile *profile, uint64_t *found)
+{
+    uint64_t missed = 0;
+
+    *found = 0;
+    for (size_t i = 1; i < arrlenu(profile->targets); i++) {
+        const struct profile_target *target = &profile->targets[i];
+
+        *found += target->decrements;
+        missed += target->decrements > target->armed ? target->decrements - target->armed : 0;
+    }
+    return missed;
+}
+
+static bool seen_whole(const struct profile *profile)
+{
+    const struct profile_meta *meta = &profile->meta;
+    uint64_t found;
+
+    return meta->complete && !meta->lost && meta->live_probes >= meta->armed_probes &&
+           !missed_decrements(profile, &found);
 }
 
 /* A name short enough for a sentence, cut between characters. */
@@ -85,6 +110,21 @@ static void print_objects(FILE *out, const struct rows *rows)
                 rows->ranked_objects == 1 ? "" : "s");
 }
 
+/* Even where threads collide each time, an operation takes about a microsecond: so few cannot be felt. */
+static void print_rate(FILE *out, const struct profile *profile, const struct rows *rows)
+{
+    char number[NUMBER_SIZE];
+    double rate;
+
+    if (!profile->meta.duration_ns)
+        return;
+    rate = (double)rows->ranked_ops * 1e9 / (double)profile->meta.duration_ns;
+    if (rate < 1e18)
+        fprintf(out, ", %s a second", number_grouped((uint64_t)rate, number));
+    if (rate < NEGLIGIBLE_RATE && seen_whole(profile))
+        fputs(": next to nothing", out);
+}
+
 static void print_contended(FILE *out, const struct profile *profile, const struct rows *rows)
 {
     char number[NUMBER_SIZE];
@@ -94,7 +134,9 @@ static void print_contended(FILE *out, const struct profile *profile, const stru
     fprintf(out, ": %s of ", number_grouped(rows->ranked_ops, number));
     fprintf(out, "%s %s", number_grouped(total_ops(rows), number), op_word(profile));
     print_duration(out, profile);
-    fprintf(out, " (%s)", number_share(rows->ranked_ops, total_ops(rows), number));
+    fprintf(out, " (%s", number_share(rows->ranked_ops, total_ops(rows), number));
+    print_rate(out, profile, rows);
+    fputs(")", out);
     print_hottest(out, rows);
 }
 
@@ -124,14 +166,8 @@ static void print_separator(FILE *out, int *caveats)
 
 static void print_coverage(FILE *out, const struct profile *profile, int *caveats)
 {
-    uint64_t found = 0, missed = 0;
+    uint64_t found, missed = missed_decrements(profile, &found);
 
-    for (size_t i = 1; i < arrlenu(profile->targets); i++) {
-        const struct profile_target *target = &profile->targets[i];
-
-        found += target->decrements;
-        missed += target->decrements > target->armed ? target->decrements - target->armed : 0;
-    }
     if (!missed)
         return;
     print_separator(out, caveats);
