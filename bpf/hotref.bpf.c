@@ -370,6 +370,7 @@ static __always_inline const struct abi_caller *find_caller(const struct abi_tar
 
 struct bases {
     u64 base, outer;
+    u64 frame_only;
 };
 
 /* The slot of a site that operates on an argument stands in the caller, or in that one's caller. */
@@ -389,6 +390,7 @@ static __always_inline void climb(const struct hit *hit, struct abi_key *key, st
         return;
     slot = &first->slots[argument];
     if (first->known & (1u << argument)) {
+        bases->frame_only = first->frame_only >> argument & 1;
         bases->base = locate_1(hit, &slot->base, at + 8);
         bases->outer = locate_1(hit, &slot->outer, at + 8);
         return;
@@ -406,6 +408,7 @@ static __always_inline void climb(const struct hit *hit, struct abi_key *key, st
     key->level = 2 | ABI_LEVEL_ARGUMENT(argument);
     slot = &second->slots[argument];
     if (second->known & (1u << argument)) {
+        bases->frame_only = second->frame_only >> argument & 1;
         bases->base = locate_2(hit, first, &slot->base, at + 8, at_2 + 8);
         bases->outer = locate_2(hit, first, &slot->outer, at + 8, at_2 + 8);
     }
@@ -446,7 +449,7 @@ __noinline int settle_base(struct abi_key *key, const struct bases *bases, const
 
     if (!key || !bases || !layout)
         return 0;
-    type = bases->base ? read_u64(bases->base + HEADER_TYPE) : 0;
+    type = bases->base && !bases->frame_only ? read_u64(bases->base + HEADER_TYPE) : 0;
     key->base_type = type;
     key->how = ABI_HOW_BASE;
     if (has_type(layout, bases->base, type, key->target))
@@ -744,8 +747,8 @@ static __always_inline void count(const struct hit *hit, struct abi_key *key, co
     if (bases->base || bases->outer) {
         /* Most often the slot's object is what it looks like, and its row is there already. */
         if (bases->base) {
-            key->base_type = read_u64(bases->base + HEADER_TYPE);
-            key->how = ABI_HOW_BASE;
+            key->base_type = bases->frame_only ? 0 : read_u64(bases->base + HEADER_TYPE);
+            key->how = bases->frame_only ? ABI_HOW_FRAME : ABI_HOW_BASE;
             row = find_row(which, key, &object, hit->layout, 0);
         }
         if (!row)
@@ -808,6 +811,7 @@ int on_operation(struct pt_regs *ctx)
     if (!plain && hit.site->argument != ABI_NO_ARGUMENT) {
         climb(&hit, &key, &bases);
     } else if (!plain) {
+        bases.frame_only = hit.site->frame_only;
         bases.base = locate(&hit, &hit.site->slot.base);
         bases.outer = locate(&hit, &hit.site->slot.outer);
     }

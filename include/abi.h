@@ -67,7 +67,8 @@ struct abi_site {
     s32 adjust;
     u8 zero_is_success;   /* ZF tells success from retry */
     u8 argument;          /* the object is this argument of its function: ask the caller; else ABI_NO_ARGUMENT */
-    u16 reserved;
+    u8 frame_only;        /* the slot's base may be an interpreter frame, but no object */
+    u8 reserved;
     struct abi_slot slot;
     struct abi_frame frame;
 };
@@ -78,7 +79,8 @@ struct abi_caller {
     struct abi_slot slots[ABI_ARGUMENTS];
     u8 known;             /* bit i: slots[i] is one */
     u8 passes[ABI_ARGUMENTS]; /* argument i is argument so-and-so of this function: ask its caller */
-    u8 reserved[3];
+    u8 frame_only;        /* bit i: as in struct abi_site */
+    u8 reserved[2];
     struct abi_frame frame;
 };
 

@@ -44,6 +44,12 @@ static struct abi_slot slot_with(const struct slot *slot, struct abi_location lo
     return (struct abi_slot){.base = locate(&slot->base), .outer = locate(&slot->outer)};
 }
 
+/* No object keeps a reference before its type, as an interpreter frame does. */
+static bool is_frame_only(const struct slot *slot)
+{
+    return slot->kind == SLOT_FIELD && slot->disp < OB_TYPE;
+}
+
 static struct abi_frame frame_with(const struct frame_rule *rule, struct abi_location locate(const struct place *))
 {
     struct abi_frame frame = {.depth = rule->depth};
@@ -60,6 +66,7 @@ struct abi_site plan_site(const struct operation *operation)
         .adjust = -operation->adjust,
         .zero_is_success = operation->zero_is_success,
         .argument = operation->slot.kind == SLOT_ARGUMENT ? operation->slot.argument : ABI_NO_ARGUMENT,
+        .frame_only = is_frame_only(&operation->slot),
         .slot = slot_with(&operation->slot, here),
         .frame = frame_with(&operation->rule, here),
     };
@@ -75,6 +82,8 @@ static struct abi_caller plan_caller(const struct caller *caller)
         planned.slots[i] = slot_with(slot, above);
         if (slot->kind == SLOT_FIELD || slot->kind == SLOT_ITEM)
             planned.known |= 1u << i;
+        if (is_frame_only(slot))
+            planned.frame_only |= 1u << i;
         planned.passes[i] = slot->kind == SLOT_ARGUMENT ? slot->argument : ABI_NO_ARGUMENT;
     }
     return planned;

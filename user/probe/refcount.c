@@ -1,7 +1,6 @@
 #include "probe/refcount.h"
 
 #define OB_REF_SHARED 16
-#define OB_TYPE 24
 #define ONE_REFERENCE 4
 #define QUEUED 2
 #define MERGED 3
@@ -184,8 +183,9 @@ static struct slot loaded_slot(const struct flow *flow, const struct flow_state 
     base = untagged(flow, base);
     if (flow_is_walking(flow, base))
         return walking_slot(flow, state, base, allowed);
-    /* No object holds a reference before its type: what is read there is an array's item. */
-    if (slot.disp >= OB_TYPE)
+    /* No object holds a reference before its type: what is read there is an array's item, or lies in an interpreter
+     * frame, which starts with one (3.13 to 3.15). */
+    if (slot.disp >= OB_TYPE || (slot.kind == SLOT_FIELD && slot.disp >= 0))
         slot.base = flow_find(flow, state, base, allowed);
     find_outer(flow, state, base, allowed, &slot);
     return checked(slot);

@@ -19,6 +19,8 @@ enum operation_kind {
     OPERATION_ADD = 7,       /* locked add of a computed number: the items of a repeated list, or no object's word */
 };
 
+#define OB_TYPE 24 /* offset of ob_type: Include/object.h (3.13 to 3.15, free-threaded) */
+
 enum slot_kind {
     SLOT_NONE = 0,
     SLOT_FIELD = 1,    /* read from [base + disp] */

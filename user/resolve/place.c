@@ -5,8 +5,6 @@
 
 #include "util/array.h"
 
-#define OB_TYPE 24
-
 static const char *file_name(const char *path)
 {
     const char *last = strrchr(path, '/');
