@@ -120,7 +120,7 @@ struct {
 
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 2 << 20);
+    __uint(max_entries, 1 << 20);
 } events SEC(".maps");
 
 static __always_inline void count_stat(u32 which, u64 by)

@@ -20,9 +20,9 @@ typedef int16_t s16;
 #define ABI_CALLERS 65536   /* call sites whose slot is known, over all binaries */
 #define ABI_CALLER_CHUNK 32 /* return addresses share an index by 4 bytes; so many indexes a map element */
 #define ABI_CALLER_CHUNKS 65536
-#define ABI_ROWS 32768
-#define ABI_COLD 8192
-#define ABI_TYPES 16384
+#define ABI_ROWS 16384
+#define ABI_COLD 4096
+#define ABI_TYPES 4096
 #define ABI_NAME_AT 4       /* an object is described on its so-many-th operation in a row: below it is cold */
 
 /* A cookie is target << 32 | site. */

@@ -53,6 +53,9 @@ int session_arm(struct session *session);
 /* Waits up to timeout_ms for something to happen and takes what there is. -1 with a failure if BPF is in trouble. */
 int session_poll(struct session *session, int timeout_ms);
 
+/* Memory that the BPF maps hold, in bytes. */
+uint64_t session_map_bytes(const struct session *session);
+
 /* Targets that still run and are counted. */
 size_t session_running(const struct session *session);
 

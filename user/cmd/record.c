@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,8 @@ struct options {
     double delay;
     const char *output;
     char **command;       /* NULL where there is none */
+    bool verbose;
+    double started;       /* monotonic seconds */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -77,6 +80,9 @@ static int parse_option(int option, struct options *options)
     case 'o':
         options->output = optarg;
         return 0;
+    case 'v':
+        options->verbose = true;
+        return 0;
     default:
         return STATUS_USAGE;
     }
@@ -87,14 +93,15 @@ static int parse(int argc, char **argv, struct options *options)
     static const struct option longs[] = {
         {"pid", required_argument, NULL, 'p'},  {"duration", required_argument, NULL, 'd'},
         {"delay", required_argument, NULL, 'D'}, {"output", required_argument, NULL, 'o'},
-        {"mode", required_argument, NULL, 'm'},  {0},
+        {"mode", required_argument, NULL, 'm'},  {"verbose", no_argument, NULL, 'v'},
+        {0},
     };
     int option, status = 0;
 
     options->output = "hotref.prof";
     optind = 0;
     opterr = 0;
-    while (!status && (option = getopt_long(argc, argv, "+:p:d:o:", longs, NULL)) != -1) {
+    while (!status && (option = getopt_long(argc, argv, "+:p:d:o:v", longs, NULL)) != -1) {
         if (option == '?' || option == ':')
             return command_misused(&command_record, option == ':' ? "'%s' wants a value" : "unknown option '%s'",
                                    argv[optind - 1]);
@@ -193,6 +200,41 @@ static int watch(struct session *session, const struct options *options)
     return 0;
 }
 
+static double milliseconds(const struct timeval *time)
+{
+    return time->tv_sec * 1e3 + time->tv_usec * 1e-3;
+}
+
+static int arm(struct session *session, const struct options *options)
+{
+    size_t probes = 0;
+
+    if (session_arm(session))
+        return -1;
+    for (size_t i = 0; i < arrlenu(session->targets); i++)
+        probes += session->targets[i].live;
+    if (options->verbose)
+        warn("armed %zu probes in %zu processes after %.0f ms", probes, arrlenu(session->targets),
+             (monotonic_seconds() - options->started) * 1e3);
+    return 0;
+}
+
+/* Stops, and says what hotref itself took. */
+static int stop(struct session *session, const struct options *options)
+{
+    struct rusage used;
+
+    if (session_stop(session))
+        return -1;
+    getrusage(RUSAGE_SELF, &used);
+    if (options->verbose)
+        warn("%llu hits; hotref itself took %.0f ms of CPU time, %.1f MB of memory and %.1f MB of BPF maps",
+             (unsigned long long)session->stats[ABI_STAT_HITS],
+             milliseconds(&used.ru_utime) + milliseconds(&used.ru_stime), used.ru_maxrss / 1024.0,
+             session_map_bytes(session) / 1048576.0);
+    return 0;
+}
+
 /* Says what the numbers do not cover, where that is anything. */
 static void warn_of_gaps(const struct session *session)
 {
@@ -232,24 +274,24 @@ static int record_processes(struct session *session, const struct options *optio
         if (add_process(session, options->pids[i], scans))
             return -1;
     }
-    if (session_arm(session))
+    if (arm(session, options))
         return -1;
     warn_of_gaps(session);
     if (isatty(STDERR_FILENO))
         warn("recording; Ctrl-C ends it%s", options->seconds > 0 ? " early" : "");
-    if (watch(session, options) || session_stop(session))
+    if (watch(session, options) || stop(session, options))
         return -1;
     return finish(session, options, file);
 }
 
 static int record_held(struct session *session, const struct options *options, struct launch *launch)
 {
-    if (session_arm(session)) {
+    if (arm(session, options)) {
         launch_kill(launch);
         return -1;
     }
     warn_of_gaps(session);
-    if (launch_release(launch) || watch(session, options) || session_stop(session))
+    if (launch_release(launch) || watch(session, options) || stop(session, options))
         return -1;
     return 0;
 }
@@ -327,7 +369,7 @@ static int record(struct options *options)
 
 static int run(int argc, char **argv)
 {
-    struct options options = {0};
+    struct options options = {.started = monotonic_seconds()};
     int status = parse(argc, argv, &options);
 
     if (!status)
@@ -338,12 +380,13 @@ static int run(int argc, char **argv)
 
 const struct command command_record = {
     .name = "record",
-    .arguments = "[-p PID]... [-d SEC] [--delay SEC] [-o FILE] [-- CMD ARG...]",
+    .arguments = "[-p PID]... [-d SEC] [--delay SEC] [-o FILE] [-v] [-- CMD ARG...]",
     .summary = "Count the reference-count operations of processes, or of a command",
     .help = "  -p, --pid PID        a running process; may be given several times\n"
             "  -d, --duration SEC   stop after SEC seconds; else when the targets end, or on Ctrl-C\n"
             "      --delay SEC      with -p: wait SEC seconds first\n"
             "  -o, --output FILE    the profile (default: hotref.prof)\n"
+            "  -v, --verbose        what hotref itself takes: time until armed, CPU time, memory\n"
             "      --mode exact     count every operation, which is the only mode there is\n"
             "  -- CMD ARG...        run CMD and record the CPython that it is or becomes by exec\n"
             "\n"
