@@ -26,6 +26,7 @@ struct range_facts {
 
 /* A direct call or jump out of a range. */
 struct link {
+    uint64_t returns_to;             /* the address behind it */
     uint64_t target;                 /* seen through the PLT */
     bool call;
 };
@@ -57,6 +58,7 @@ struct sweep {
     struct link *links;              /* stb_ds array */
     struct wrapper *wrappers;        /* stb_ds hash map */
     struct known_target *targets;    /* stb_ds hash map: what a direct target is, seen through the PLT */
+    struct known_target *slots;      /* stb_ds hash map: what the pointer in a GOT slot is */
     struct known_caller *callers;    /* stb_ds hash map */
     uint32_t wave;
     struct scan *scan;
@@ -74,14 +76,19 @@ const char *operation_name(enum operation_kind kind)
 /* The first look: links and atomics */
 
 /* A PLT stub is a jump through a slot that a relocation binds to a name; if this file defines it, that is meant. */
-static uint64_t bound_function(const struct elf_file *file, uint64_t slot)
+static uint64_t bound_function(struct sweep *sweep, uint64_t slot)
 {
-    const char *name = elf_file_bound_name(file, slot);
+    ptrdiff_t known = hmgeti(sweep->slots, slot);
+    const char *name;
 
-    return name ? elf_file_symbol(file, name) : elf_file_bound_address(file, slot);
+    if (known >= 0)
+        return sweep->slots[known].value;
+    name = elf_file_bound_name(sweep->file, slot);
+    hmput(sweep->slots, slot, name ? elf_file_symbol(sweep->file, name) : elf_file_bound_address(sweep->file, slot));
+    return hmget(sweep->slots, slot);
 }
 
-static uint64_t decode_stub(const struct sweep *sweep, uint64_t target)
+static uint64_t decode_stub(struct sweep *sweep, uint64_t target)
 {
     uint64_t at = target;
 
@@ -92,7 +99,7 @@ static uint64_t decode_stub(const struct sweep *sweep, uint64_t target)
         if (!bytes || decode_op(sweep->decoder, bytes, 16, at, &op))
             return target;
         if (op.code == OP_JUMP && !op.value && op.has_mem && op.base == NO_REG && op.index == NO_REG) {
-            uint64_t bound = bound_function(sweep->file, op.disp);
+            uint64_t bound = bound_function(sweep, op.disp);
 
             return bound ? bound : target;
         }
@@ -119,7 +126,7 @@ static void add_link(struct sweep *sweep, const struct code_range *range, const 
 
     if (!target || (!call && target >= range->start && target < range->end))
         return;
-    arrput(sweep->links, ((struct link){through_plt(sweep, target), call}));
+    arrput(sweep->links, ((struct link){op->address + op->length, through_plt(sweep, target), call}));
 }
 
 static void look_over(struct sweep *sweep, size_t number)
@@ -237,13 +244,19 @@ static bool takes_references(struct sweep *sweep, uint64_t entry)
 static void add_wrapper(struct sweep *sweep, uint64_t entry, int argument, uint32_t flag)
 {
     struct wrapper wrapper = {.key = entry * ARGUMENTS + argument, .flags = wrapper_flags(sweep, entry, argument)};
-    const struct code_range *range = elf_file_code_at(sweep->file, entry);
 
-    if (wrapper.flags & flag || (sweep->wave > 0 && range && range->end - range->start > WRAPPER_BYTES))
+    if (wrapper.flags & flag)
         return;
     wrapper.flags |= flag;
     wrapper.wave = sweep->wave;
     hmputs(sweep->wrappers, wrapper);
+}
+
+static bool is_small(const struct sweep *sweep, uint64_t entry)
+{
+    const struct code_range *range = elf_file_code_at(sweep->file, entry);
+
+    return range && range->end - range->start <= WRAPPER_BYTES;
 }
 
 /* The instruction behind a compare-exchange sees its result in ZF, if that is where it continues at all. */
@@ -308,7 +321,7 @@ static void visit_call(struct sweep *sweep, const struct flow *flow, const struc
         if (flags != WRAPS)
             continue;
         caller.arguments[i] = slot_of(flow, state, state->at[argument_regs[i]], CALLEE_SAVED);
-        if (caller.arguments[i].kind == SLOT_ARGUMENT)
+        if (caller.arguments[i].kind == SLOT_ARGUMENT && is_small(sweep, sweep->function))
             add_wrapper(sweep, sweep->function, caller.arguments[i].argument, WRAPS);
     }
     caller.rule = frame_rule_of(flow, state);
@@ -341,7 +354,7 @@ static void visit(void *context, const struct flow *flow, const struct op *op, c
     if (op->value)
         target = through_plt(sweep, op->value);
     else
-        target = op->has_mem && op->base == NO_REG && op->index == NO_REG ? bound_function(sweep->file, op->disp) : 0;
+        target = op->has_mem && op->base == NO_REG && op->index == NO_REG ? bound_function(sweep, op->disp) : 0;
     if (!target || !takes_references(sweep, target))
         return;
     if (op->code == OP_CALL)
@@ -395,7 +408,7 @@ static bool leads_to_new(struct sweep *sweep, const struct range_facts *facts)
             ptrdiff_t at = hmgeti(sweep->wrappers,
                                   sweep->links[facts->first_link + i].target * ARGUMENTS + argument);
 
-            if (at >= 0 && sweep->wrappers[at].wave + 1 == sweep->wave)
+            if (at >= 0 && sweep->wrappers[at].flags == WRAPS && sweep->wrappers[at].wave + 1 == sweep->wave)
                 return true;
         }
     }
@@ -440,10 +453,29 @@ static int by_return(const void *a, const void *b)
     return x->returns_to < y->returns_to ? -1 : x->returns_to > y->returns_to;
 }
 
+/* Calls of what ends in a tail jump need no analysis: only that the call's function is not the one to name. */
+static void add_losing_callers(struct sweep *sweep)
+{
+    for (size_t i = 0; i < sweep->range_count; i++) {
+        for (uint32_t j = 0; j < sweep->facts[i].link_count; j++) {
+            const struct link *link = &sweep->links[sweep->facts[i].first_link + j];
+            struct caller caller = {.returns_to = link->returns_to,
+                                    .function = sweep->ranges[unit_root(sweep, i)].start,
+                                    .target = link->target};
+
+            for (int argument = 0; argument < ARGUMENTS && link->call; argument++)
+                caller.loses |= wrapper_flags(sweep, link->target, argument) & LOSES ? 1u << argument : 0;
+            if (caller.loses && hmgeti(sweep->callers, link->returns_to) < 0)
+                hmput(sweep->callers, link->returns_to, caller);
+        }
+    }
+}
+
 static void finish(struct sweep *sweep)
 {
     struct scan *scan = sweep->scan;
 
+    add_losing_callers(sweep);
     for (ptrdiff_t i = 0; i < hmlen(sweep->callers); i++)
         arrput(scan->callers, sweep->callers[i].value);
     array_sort(scan->callers, by_return);
@@ -501,6 +533,7 @@ struct scan *scan_file(const struct elf_file *file)
     arrfree(sweep.links);
     hmfree(sweep.wrappers);
     hmfree(sweep.targets);
+    hmfree(sweep.slots);
     hmfree(sweep.callers);
     return sweep.scan;
 }
