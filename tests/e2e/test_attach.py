@@ -18,6 +18,10 @@ def assert_counted_to_the_last_read(report):
     assert sum(row["ops"] for row in config) == EXPECTED, config
 
 
+def names_at_work(report):
+    return {name for row in matching(report.ranked, type=CONFIG) for name in row["thread_names"]}
+
+
 def assert_ended(report, how, status=None):
     ended = report.only_target["ended"]
     assert ended["how"] == how
@@ -55,7 +59,7 @@ def test_attach_ends_by_itself_when_its_time_is_up(hotref, target):
     assert recording.status == 0, recording.stderr
     assert target.breakpoints() == []
     report = hotref.report(recording.profile)
-    assert sum(row["ops"] for row in matching(report.ranked, type=CONFIG)) > 0
+    assert names_at_work(report) == {"busy 1", "busy 2"}
     assert_ended(report, "detach")
 
 
@@ -105,8 +109,17 @@ def test_a_process_in_other_mount_and_pid_namespaces(hotref, processes, plain_py
     report = hotref.report(recording.profile)
     assert report.only_target["pid"] == target.pid
     assert_counted_to_the_last_read(report)
-    assert {"worker 1", "worker 2"} <= {name for row in report.ranked for name in row["thread_names"]}
     assert target.breakpoints() == []
+
+
+def test_threads_in_another_pid_namespace_go_by_their_names(hotref, processes, plain_python, tmp_path):
+    target = IsolatedTarget(processes, plain_python, tmp_path / "private")
+    attached = hotref.attach(target, options=["-d", 1])
+    assert target.ask("busy") == "busy"
+    recording = attached.finish()
+
+    names = names_at_work(hotref.report(recording.profile))
+    assert names == {"busy 1", "busy 2"}
 
 
 def test_a_process_beside_the_target_is_not_counted(hotref, processes, plain_python, target):

@@ -1,6 +1,6 @@
 """A float that the main thread made and one other thread reads: shared, but nobody fights over it.
 
-Known counts: --iterations N decrements of the float 2.718281828, by "worker 1" alone.
+Known counts: --iterations N decrements of the float 2.718281828, by that thread alone.
 """
 import argparse
 
