@@ -1,5 +1,6 @@
 #include "probe/refcount.h"
 
+#define OB_REF_LOCAL 12
 #define OB_REF_SHARED 16
 #define ONE_REFERENCE 4
 #define QUEUED 2
@@ -117,9 +118,20 @@ enum operation_kind refcount_meaning(struct flow *flow, const struct op *op, con
         if (op->src == NO_REG)
             return op->value == ONE_REFERENCE ? OPERATION_INCREMENT : OPERATION_FOREIGN;
         return OPERATION_ADD;
+    case ATOMIC_XCHG:
+        return OPERATION_FOREIGN;
     default:
         return OPERATION_UNKNOWN;
     }
+}
+
+value_id refcount_tested(struct flow *flow, const struct op *op, const struct flow_state *state)
+{
+    value_id address = op->has_mem && op->width == 4 ? flow_address(flow, op, state) : 0;
+    int64_t offset;
+    value_id object = address ? flow_strip(flow, address, &offset) : 0;
+
+    return object && offset == OB_REF_LOCAL ? object : 0;
 }
 
 /* The object behind tag bits (stack references from 3.14 on carry them in the low bits). */

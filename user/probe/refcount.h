@@ -11,6 +11,9 @@ value_id refcount_object(struct flow *flow, const struct op *op, const struct fl
  * maybe-weakref, 2 queued, 3 merged. */
 enum operation_kind refcount_meaning(struct flow *flow, const struct op *op, const struct flow_state *state);
 
+/* If op looks at an object's ob_ref_local, as nothing but reference counting does, the object's value id, else 0. */
+value_id refcount_tested(struct flow *flow, const struct op *op, const struct flow_state *state);
+
 /* Where value id came from, as a probe sees it that may use the registers in allowed. */
 struct slot slot_of(const struct flow *flow, const struct flow_state *state, value_id id, uint32_t allowed);
 

@@ -49,6 +49,17 @@ struct known_caller {
     struct caller value;
 };
 
+/* An operation that is not understood: on an object only if its local count is looked at too. */
+struct doubt {
+    size_t operation;
+    value_id object;
+};
+
+struct tested {
+    value_id key;
+    bool value;
+};
+
 struct sweep {
     const struct elf_file *file;
     struct decoder *decoder;
@@ -63,6 +74,8 @@ struct sweep {
     uint32_t wave;
     struct scan *scan;
     uint64_t function;               /* start of the function that is being analysed */
+    struct doubt *doubts;            /* stb_ds array: of that function */
+    struct tested *tested;           /* stb_ds hash map: objects whose local count it looks at */
 };
 
 const char *operation_name(enum operation_kind kind)
@@ -303,6 +316,8 @@ static void visit_atomic(struct sweep *sweep, const struct flow *flow, const str
     choose_probe(sweep, op, &operation);
     operation.slot = slot_of(flow, state, object, 0xffff);
     operation.rule = frame_rule_of(flow, state);
+    if (operation.kind == OPERATION_UNKNOWN)
+        arrput(sweep->doubts, ((struct doubt){arrlenu(sweep->scan->operations), object}));
     arrput(sweep->scan->operations, operation);
     if (operation.kind == OPERATION_DECREMENT && operation.slot.kind == SLOT_ARGUMENT)
         add_wrapper(sweep, sweep->function, operation.slot.argument, WRAPS);
@@ -344,7 +359,10 @@ static void visit(void *context, const struct flow *flow, const struct op *op, c
 {
     struct sweep *sweep = context;
     uint64_t target;
+    value_id tested;
 
+    if (sweep->wave == 0 && (tested = refcount_tested((struct flow *)flow, op, state)))
+        hmput(sweep->tested, tested, true);
     if (op->code == OP_ATOMIC) {
         visit_atomic(sweep, flow, op, state);
         return;
@@ -386,6 +404,16 @@ static struct code_range *ranges_of_unit(const struct sweep *sweep, uint32_t roo
     return ranges;
 }
 
+static void settle_doubts(struct sweep *sweep)
+{
+    for (size_t i = 0; i < arrlenu(sweep->doubts); i++) {
+        if (hmgeti(sweep->tested, sweep->doubts[i].object) < 0)
+            sweep->scan->operations[sweep->doubts[i].operation].kind = OPERATION_FOREIGN;
+    }
+    arrfree(sweep->doubts);
+    hmfree(sweep->tested);
+}
+
 static void analyse(struct sweep *sweep, uint32_t root)
 {
     struct unit *unit = unit_build(sweep->file, sweep->decoder, ranges_of_unit(sweep, root));
@@ -396,6 +424,7 @@ static void analyse(struct sweep *sweep, uint32_t root)
     sweep->function = sweep->ranges[root].start;
     flow = flow_new(unit);
     flow_walk(flow, visit, sweep);
+    settle_doubts(sweep);
     flow_free(flow);
     unit_free(unit);
 }
