@@ -283,16 +283,26 @@ int decode_shape(const struct decoder *decoder, const uint8_t *bytes, size_t siz
     return 0;
 }
 
+/* The kernel looks at the bytes, whatever they mean there: a hint to a branch is refused as the segment that it spells
+ * elsewhere (arch/x86/kernel/uprobes.c, is_prefix_bad). */
+static bool has_refused_prefix(const ZydisDecodedInstruction *insn)
+{
+    static const uint8_t refused[] = {0xf0 /* lock */, 0x26 /* es */, 0x2e /* cs */, 0x36 /* ss */, 0x3e /* ds */};
+
+    for (int i = 0; i < insn->raw.prefix_count; i++) {
+        if (memchr(refused, insn->raw.prefixes[i].value, sizeof(refused)))
+            return true;
+    }
+    return false;
+}
+
 enum probe_cost probe_cost(const struct decoder *decoder, const uint8_t *bytes, size_t size)
 {
-    const ZydisInstructionAttributes refused =
-        ZYDIS_ATTRIB_HAS_LOCK | ZYDIS_ATTRIB_HAS_SEGMENT_CS | ZYDIS_ATTRIB_HAS_SEGMENT_DS |
-        ZYDIS_ATTRIB_HAS_SEGMENT_ES | ZYDIS_ATTRIB_HAS_SEGMENT_SS;
     ZydisDecodedInstruction insn;
     bool short_jump, near_jump;
 
     if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(&decoder->zydis, NULL, bytes, size, &insn)) ||
-        (insn.attributes & refused) || insn.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX)
+        has_refused_prefix(&insn) || insn.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX)
         return PROBE_REFUSED;
     /* A branch with an operand-size prefix is not emulated (arch/x86/kernel/uprobes.c, branch_setup_xol_ops). */
     short_jump = insn.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && (insn.opcode & 0xf0) == 0x70;
