@@ -598,6 +598,7 @@ __noinline int announce_thread(u32 target)
     if (bpf_map_lookup_elem(&threads, &tid) || !(event = new_event(ABI_EVENT_THREAD, target)))
         return 0;
     bpf_get_current_comm(event->comm, sizeof(event->comm));
+    event->owner = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread.fsbase);
     bpf_ringbuf_submit(event, 0);
     bpf_map_update_elem(&threads, &tid, &target, BPF_ANY);
     return 0;

@@ -47,9 +47,14 @@ struct signal_struct {
     int group_exit_code;
 };
 
+struct thread_struct {
+    unsigned long fsbase;
+};
+
 struct task_struct {
     struct signal_struct *signal;
     int exit_code;
+    struct thread_struct thread;
 };
 
 #pragma clang attribute pop

@@ -226,7 +226,7 @@ struct abi_event {
     u64 object;
     u64 identity;         /* of struct abi_row */
     u64 type;
-    u64 owner;
+    u64 owner;            /* ob_tid of an object; a thread's own thread pointer */
     u64 words[4];         /* object + 32 .. object + 64; for code: [0] is firstlineno */
     u32 tid;
     u16 kind;             /* enum abi_kind */

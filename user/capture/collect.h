@@ -43,6 +43,7 @@ struct collected_type {
 struct collected_thread {
     uint32_t key;            /* tid */
     uint32_t target;
+    uint64_t pointer;        /* thread pointer: what ob_tid holds in its objects */
     char comm[16];
 };
 

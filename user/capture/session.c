@@ -19,6 +19,9 @@
 
 #define BREAKPOINT 0xcc
 #define BATCH 4096
+/* Looking for threads' names costs the target cache misses: rarely, and not for ever. */
+#define NAME_TRIES 20
+#define NAME_WAIT_MS 5
 #define MOST_ROWS 65536 /* kept on the user side, before cold ones are folded */
 
 struct session_bpf {
@@ -27,6 +30,8 @@ struct session_bpf {
     struct bpf_link *on_exit, *on_exec;
     uint32_t active;           /* the rows that BPF writes to */
     bool full;                 /* BPF asked for them to be taken */
+    size_t threads_seen;       /* when names were last looked for, ... */
+    int name_tries;            /* ... and how often that is still to be done */
 };
 
 static uint64_t now_ns(void)
@@ -471,33 +476,66 @@ static void refresh_targets(struct session *session)
     }
 }
 
-/* Python's names of threads, which only a living process tells. */
-static void refresh_threads(struct session *session)
+/* Takes a thread that was seen before at its word, unless it has a name now and had none then. */
+static void note_thread(struct session_target *target, struct python_thread *thread)
 {
-    for (size_t i = 0; i < arrlenu(session->targets); i++) {
-        struct session_target *target = &session->targets[i];
-        struct python_thread *threads =
-            target->state.live ? interpreter_threads(&target->process, &target->interpreter) : NULL;
+    for (size_t i = 0; i < arrlenu(target->threads); i++) {
+        struct python_thread *known = &target->threads[i];
 
-        for (size_t j = 0; j < arrlenu(threads); j++)
-            arrput(target->threads, threads[j]);
-        arrfree(threads);
+        if (known->tid != thread->tid || known->pointer != thread->pointer || known->state != thread->state)
+            continue;
+        if (thread->name) {
+            free(known->name);
+            known->name = thread->name;
+        }
+        return;
     }
+    arrput(target->threads, *thread);
+}
+
+/* Python's names of threads, which only a living process tells. Returns how many have none (yet: a thread runs for a
+ * moment before threading knows it). */
+static size_t refresh_threads(struct session_target *target)
+{
+    struct python_thread *threads =
+        target->state.live ? interpreter_threads(&target->process, &target->interpreter) : NULL;
+    size_t nameless = 0;
+
+    for (size_t i = 0; i < arrlenu(threads); i++) {
+        nameless += threads[i].name == NULL;
+        note_thread(target, &threads[i]);
+    }
+    arrfree(threads);
+    return nameless;
+}
+
+static void refresh_names(struct session *session)
+{
+    size_t seen = hmlenu(session->collector.threads), nameless = 0;
+    struct session_bpf *bpf = session->bpf;
+
+    if (seen != bpf->threads_seen)
+        bpf->name_tries = NAME_TRIES;
+    bpf->threads_seen = seen;
+    if (bpf->name_tries == 0)
+        return;
+    for (size_t i = 0; i < arrlenu(session->targets); i++)
+        nameless += refresh_threads(&session->targets[i]);
+    bpf->name_tries = nameless ? bpf->name_tries - 1 : 0;
 }
 
 int session_poll(struct session *session, int timeout_ms)
 {
-    size_t threads = hmlenu(session->collector.threads);
-    int status = ring_buffer__poll(session->bpf->events, timeout_ms);
+    struct session_bpf *bpf = session->bpf;
+    int status = ring_buffer__poll(bpf->events, bpf->name_tries ? NAME_WAIT_MS : timeout_ms);
 
     if (status < 0 && status != -EINTR) {
         errno = -status;
         return fail_errno("cannot read BPF's ring buffer");
     }
     refresh_targets(session);
-    if (hmlenu(session->collector.threads) != threads)
-        refresh_threads(session);
-    return session->bpf->full ? take_rows(session) : 0;
+    refresh_names(session);
+    return bpf->full ? take_rows(session) : 0;
 }
 
 size_t session_running(const struct session *session)
@@ -551,7 +589,8 @@ int session_stop(struct session *session)
 {
     struct session_bpf *bpf = session->bpf;
 
-    refresh_threads(session);
+    for (size_t i = 0; i < arrlenu(session->targets); i++)
+        refresh_threads(&session->targets[i]);
     session->stopped_at_ns = now_ns();
     for (size_t i = 0; i < arrlenu(session->targets); i++) {
         if (session->targets[i].link >= 0)

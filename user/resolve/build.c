@@ -100,13 +100,32 @@ static text_id type_text(struct builder *builder, uint64_t type, uint32_t target
     return hmget(builder->types, key);
 }
 
+/* Python calls the main thread so even before threading is there to say it. */
+static const char *python_name(const struct session_target *target, const struct python_thread *thread)
+{
+    if (thread->name)
+        return thread->name;
+    return thread->tid == target->process.inner_pid ? "MainThread" : NULL;
+}
+
+/* The name of the thread with this thread pointer; of several that had it one after the other, the last. tid: in the
+ * process's own pid namespace, or 0 for any. */
+static const char *name_by_pointer(const struct session_target *target, uint64_t pointer, pid_t tid)
+{
+    for (size_t i = arrlenu(target->threads); pointer && i-- > 0;) {
+        const struct python_thread *thread = &target->threads[i];
+
+        if (thread->pointer == pointer && (!tid || thread->tid == tid) && python_name(target, thread))
+            return python_name(target, thread);
+    }
+    return NULL;
+}
+
 static const char *owner_name(const struct session_target *target, uint64_t pointer)
 {
-    for (size_t i = 0; pointer && i < arrlenu(target->threads); i++) {
-        if (target->threads[i].pointer == pointer && target->threads[i].name)
-            return target->threads[i].name;
-    }
-    return "";
+    const char *name = name_by_pointer(target, pointer, 0);
+
+    return name ? name : "";
 }
 
 static uint32_t add_object(struct builder *builder, const struct object_key *key, uint64_t owner)
@@ -144,17 +163,18 @@ static uint32_t object_number(struct builder *builder, const struct collected_ro
 }
 
 /* Python's own name for the thread, where it has one, is what users know. */
-static const char *thread_name(const struct session *session, uint32_t target, uint32_t tid)
+static const char *thread_name(const struct session *session, uint32_t number, uint32_t tid)
 {
     struct collector *collector = (struct collector *)&session->collector;
-    const struct python_thread *threads = session->targets[target].threads;
+    const struct session_target *target = &session->targets[number];
+    bool same_namespace = target->process.inner_pid == target->process.pid;
     ptrdiff_t known = hmgeti(collector->threads, tid);
+    const char *name;
 
-    for (size_t i = arrlenu(threads); i-- > 0;) {
-        if (threads[i].tid == (pid_t)tid && threads[i].name)
-            return threads[i].name;
-    }
-    return known >= 0 ? collector->threads[known].comm : "";
+    if (known < 0)
+        return "";
+    name = name_by_pointer(target, collector->threads[known].pointer, same_namespace ? (pid_t)tid : 0);
+    return name ? name : collector->threads[known].comm;
 }
 
 static uint32_t thread_number(struct builder *builder, uint32_t target, uint32_t tid)

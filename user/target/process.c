@@ -76,21 +76,33 @@ int process_refresh(struct process *process)
     return 0;
 }
 
+/* The last of a line's numbers: "NSpid: 4711 12 1" lists a process's ids from our pid namespace inwards. */
+static pid_t last_number(const char *line)
+{
+    const char *last = strrchr(line, '\t');
+
+    return last != NULL ? (pid_t)strtol(last, NULL, 10) : 0;
+}
+
 /* /proc shows a thread's id like a process's, but only a process can be recorded. */
-static int check_leader(pid_t pid)
+static int read_ids(struct process *process)
 {
     char name[64], line[256];
-    pid_t leader = pid;
+    pid_t leader = process->pid;
     FILE *file;
 
-    snprintf(name, sizeof(name), "/proc/%d/status", pid);
+    snprintf(name, sizeof(name), "/proc/%d/status", process->pid);
     file = fopen(name, "re");
     if (file == NULL)
-        return deny(pid);
-    while (fgets(line, sizeof(line), file) != NULL && sscanf(line, "Tgid: %d", &leader) != 1)
-        continue;
+        return deny(process->pid);
+    process->inner_pid = process->pid;
+    while (fgets(line, sizeof(line), file) != NULL) {
+        sscanf(line, "Tgid: %d", &leader);
+        if (strncmp(line, "NSpid:", 6) == 0)
+            process->inner_pid = last_number(line);
+    }
     fclose(file);
-    return leader == pid ? 0 : fail("'%d' is a thread of process %d: name that", pid, leader);
+    return leader == process->pid ? 0 : fail("'%d' is a thread of process %d: name that", process->pid, leader);
 }
 
 static int read_exe(struct process *process)
@@ -113,7 +125,7 @@ int process_open(pid_t pid, struct process *process)
 {
     memset(process, 0, sizeof(*process));
     process->pid = pid;
-    if (check_leader(pid) == 0 && read_exe(process) == 0 && process_refresh(process) == 0)
+    if (read_ids(process) == 0 && read_exe(process) == 0 && process_refresh(process) == 0)
         return 0;
     process_close(process);
     return -1;

@@ -18,6 +18,7 @@ struct mapping {
 
 struct process {
     pid_t pid;
+    pid_t inner_pid;          /* the same in the process's own pid namespace: its main thread's id there */
     char *exe;                /* what /proc/PID/exe points to, in the process's own mount namespace */
     struct mapping *mappings; /* stb_ds array, by address */
 };
