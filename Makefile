@@ -111,6 +111,11 @@ check: needs-root deps-check owned
 e2e: needs-root
 	@$(PYTEST) -W error -p no:cacheprovider tests/e2e
 
+bench: needs-root deps-check owned
+	@$(MAKE_AS_OWNER) all
+	@$(AS_INVOKER) tests/interpreters/build > /dev/null
+	@/usr/bin/python3 -B tests/bench
+
 clean:
 	rm -rf $(BUILD)
 

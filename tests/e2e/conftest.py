@@ -1,5 +1,5 @@
-"""The fixtures. Tests that ask for `python` run over every free-threaded interpreter of this machine, those
-that ask for `python313` over the four variants of 3.13, and those that ask for `newer` over 3.14 and later."""
+"""The fixtures. Tests that ask for `python` run over every free-threaded interpreter of this machine, those that ask
+for `python313` over the four variants of 3.13."""
 import dataclasses
 import functools
 import os
@@ -28,10 +28,6 @@ class Interpreter:
         """Of those in the cache the folder's, "3.13-lto"; else the version."""
         folder = pathlib.Path(self.path).parents[1]
         return folder.name if folder.parent.name == "pythons" else self.version
-
-    @property
-    def series(self):
-        return tuple(int(number) for number in self.version.split(".")[:2])
 
     @property
     def prefix(self):
@@ -74,7 +70,6 @@ def pytest_generate_tests(metafunc):
     chosen = {
         "python": lambda python: True,
         "python313": lambda python: python.name in VARIANTS,
-        "newer": lambda python: python.series >= (3, 14),
     }
     for fixture, wanted in chosen.items():
         if fixture in metafunc.fixturenames:

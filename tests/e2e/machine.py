@@ -134,14 +134,15 @@ def holds_compare_exchange(path, name):
 
 
 class EntryCount:
-    """bpftrace, counting the entries of one function of one file, by process."""
+    """bpftrace, counting the entries of an interpreter's slow path, by process or by another of its keys."""
 
-    def __init__(self, processes, python):
+    def __init__(self, processes, python, by="pid"):
         self._processes = processes
         self._python = python
+        self._by = by
 
     def __enter__(self):
-        program = f"uprobe:{self._python.code_file}:{self._python.slow_path} {{ @[pid] = count(); }}"
+        program = f"uprobe:{self._python.code_file}:{self._python.slow_path} {{ @[{self._by}] = count(); }}"
         self._bpftrace = self._processes.start("bpftrace", "-e", program, stdout=subprocess.PIPE,
                                                stderr=subprocess.PIPE)
         self._wait_until_attached()
@@ -157,7 +158,7 @@ class EntryCount:
     def __exit__(self, *_):
         self._bpftrace.send_signal(signal.SIGINT)
         stdout, _ = self._bpftrace.communicate(timeout=SAFETY)
-        self._counts = {int(pid): int(count) for pid, count in re.findall(r"@\[(\d+)\]: (\d+)", stdout)}
+        self._counts = {int(key): int(count) for key, count in re.findall(r"@\[(\d+)\]: (\d+)", stdout)}
 
-    def of(self, pid):
-        return self._counts[pid]
+    def of(self, key):
+        return self._counts[key]
