@@ -29,6 +29,7 @@ struct options {
     const char *output;
     char **command;       /* NULL where there is none */
     bool verbose;
+    struct account account;
     double started;       /* monotonic seconds */
 };
 
@@ -213,6 +214,8 @@ static int arm(struct session *session, const struct options *options)
         return -1;
     for (size_t i = 0; i < arrlenu(session->targets); i++)
         probes += session->targets[i].live;
+    if (account_drop(&options->account))
+        return fail_errno("cannot drop privileges");
     if (options->verbose)
         warn("armed %zu probes in %zu processes after %.0f ms", probes, arrlenu(session->targets),
              (monotonic_seconds() - options->started) * 1e3);
@@ -297,13 +300,13 @@ static int record_held(struct session *session, const struct options *options, s
 }
 
 /* The command's own status is ours, unless there is none or hotref itself failed. */
-static int record_command(struct session *session, const struct options *options, const struct account *account,
-                          const char *scans, struct profile_file *file)
+static int record_command(struct session *session, const struct options *options, const char *scans,
+                          struct profile_file *file)
 {
     struct launch launch = {0};
     struct process process = {0};
     struct interpreter interpreter = {0};
-    enum launch_found found = launch_start(options->command, account, &launch, &process, &interpreter);
+    enum launch_found found = launch_start(options->command, &options->account, &launch, &process, &interpreter);
 
     if (found == LAUNCH_ENDED) {
         fail("no free-threaded CPython ran in '%s': nothing was measured", options->command[0]);
@@ -343,20 +346,19 @@ static void catch_signals(void)
 
 static int record(struct options *options)
 {
-    struct account account = account_invoking();
     struct session *session;
     struct profile_file *file;
     char scans[512];
-    bool cached = account_cache_folder(&account, "scans", scans, sizeof(scans)) == 0;
+    bool cached = account_cache_folder(&options->account, "scans", scans, sizeof(scans)) == 0;
     int status;
 
     if (check_root() || check_namespace() ||
-        !(file = profile_create(options->output, account.uid, account.gid)))
+        !(file = profile_create(options->output, options->account.uid, options->account.gid)))
         return command_failed(&command_record, STATUS_RECORD_FAILED);
     catch_signals();
     session = session_new();
     if (options->command) {
-        status = record_command(session, options, &account, cached ? scans : NULL, file);
+        status = record_command(session, options, cached ? scans : NULL, file);
     } else if (record_processes(session, options, cached ? scans : NULL, file)) {
         profile_discard(file);
         status = command_failed(&command_record, STATUS_RECORD_FAILED);
@@ -369,7 +371,7 @@ static int record(struct options *options)
 
 static int run(int argc, char **argv)
 {
-    struct options options = {.started = monotonic_seconds()};
+    struct options options = {.started = monotonic_seconds(), .account = account_invoking()};
     int status = parse(argc, argv, &options);
 
     if (!status)

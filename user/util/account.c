@@ -1,12 +1,16 @@
 #include "util/account.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static bool from_environment(const char *name, unsigned long *value)
@@ -49,6 +53,27 @@ int account_become(const struct account *account)
     setenv("USER", account->name, 1);
     setenv("LOGNAME", account->name, 1);
     return 0;
+}
+
+static int set_capabilities(uint64_t kept)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {{.effective = (uint32_t)kept, .permitted = (uint32_t)kept},
+                                             {.effective = kept >> 32, .permitted = kept >> 32}};
+
+    return syscall(SYS_capset, &header, data);
+}
+
+int account_drop(const struct account *account)
+{
+    uint64_t kept = 1ull << CAP_SYS_PTRACE;
+
+    if (!account->is_other)
+        return set_capabilities(kept | 1ull << CAP_DAC_OVERRIDE);
+    if (prctl(PR_SET_KEEPCAPS, 1) || initgroups(account->name, account->gid) ||
+        setresgid(account->gid, account->gid, account->gid) || setresuid(account->uid, account->uid, account->uid))
+        return -1;
+    return set_capabilities(kept);
 }
 
 /* One folder, owned by the user; never one that someone else put there, and no link. */

@@ -21,6 +21,10 @@ struct account account_invoking(void);
  * 0, or -1 with errno. */
 int account_become(const struct account *account);
 
+/* For hotref itself, once its probes are in place: becomes that user but for looking into other processes' memory
+ * (CAP_SYS_PTRACE); as root proper it keeps its files too (CAP_DAC_OVERRIDE). -1 with errno. */
+int account_drop(const struct account *account);
+
 /* Writes "HOME/.cache/hotref/NAME" to path, making the folders as the user's own; -1 without a sentence where that
  * cannot be had. */
 int account_cache_folder(const struct account *account, const char *name, char *path, size_t size);
