@@ -368,18 +368,39 @@ static __always_inline const struct abi_caller *find_caller(const struct abi_tar
     return caller && caller->returns_to + target->bias == returns_to ? caller : 0;
 }
 
-struct bases {
-    u64 base, outer;
-    u64 frame_only;
+/* The slot that a hit goes by, and the frames that its places lie in. */
+struct slot_in {
+    const struct abi_slot *slot;        /* 0: there is none */
+    const struct abi_caller *first;     /* the caller, where one was climbed through on the way to the slot's own */
+    u64 first_base, base;
+    u32 level;
+    u32 frame_only;
 };
 
-/* The slot of a site that operates on an argument stands in the caller, or in that one's caller. */
-static __always_inline void climb(const struct hit *hit, struct abi_key *key, struct bases *bases)
+static __always_inline u64 locate_in(const struct hit *hit, const struct slot_in *in,
+                                     const struct abi_location *location)
 {
+    if (in->level == 0)
+        return locate(hit, location);
+    if (in->level == 1)
+        return locate_1(hit, location, in->base);
+    return in->first ? locate_2(hit, in->first, location, in->first_base, in->base) : 0;
+}
+
+static __always_inline void use_slot(struct slot_in *in, const struct abi_caller *caller, u32 argument)
+{
+    if (!(caller->known & (1u << argument)))
+        return;
+    in->slot = &caller->slots[argument];
+    in->frame_only = caller->frame_only >> argument & 1;
+}
+
+/* The slot of a site that operates on an argument stands in the caller, or in that one's caller. */
+static __always_inline void climb(const struct hit *hit, struct abi_key *key, struct slot_in *in)
+{
+    u32 argument = hit->site->argument & (ABI_ARGUMENTS - 1), passed;
+    u64 at = hit->stack + hit->site->frame.depth, returns_to;
     const struct abi_caller *first, *second;
-    const struct abi_slot *slot;
-    u32 argument = hit->site->argument & (ABI_ARGUMENTS - 1);
-    u64 at = hit->stack + hit->site->frame.depth, at_2, returns_to;
 
     if (hit->site->frame.depth < 0)
         return;
@@ -388,30 +409,25 @@ static __always_inline void climb(const struct hit *hit, struct abi_key *key, st
     first = find_caller(hit->target, key->returns_to);
     if (!first)
         return;
-    slot = &first->slots[argument];
-    if (first->known & (1u << argument)) {
-        bases->frame_only = first->frame_only >> argument & 1;
-        bases->base = locate_1(hit, &slot->base, at + 8);
-        bases->outer = locate_1(hit, &slot->outer, at + 8);
+    in->level = 1;
+    in->base = at + 8;
+    use_slot(in, first, argument);
+    passed = first->passes[argument];
+    if (in->slot || passed >= ABI_ARGUMENTS || first->frame.depth < 0)
         return;
-    }
-    argument = first->passes[argument];
-    if (argument >= ABI_ARGUMENTS || first->frame.depth < 0)
-        return;
-    at_2 = at + 8 + first->frame.depth;
-    returns_to = read_u64(at_2);
+    at += 8 + first->frame.depth;
+    returns_to = read_u64(at);
     second = find_caller(hit->target, returns_to);
     if (!second)
         return;
+    passed &= ABI_ARGUMENTS - 1;
     key->returns_to = returns_to;
-    argument &= ABI_ARGUMENTS - 1;
-    key->level = 2 | ABI_LEVEL_ARGUMENT(argument);
-    slot = &second->slots[argument];
-    if (second->known & (1u << argument)) {
-        bases->frame_only = second->frame_only >> argument & 1;
-        bases->base = locate_2(hit, first, &slot->base, at + 8, at_2 + 8);
-        bases->outer = locate_2(hit, first, &slot->outer, at + 8, at_2 + 8);
-    }
+    key->level = 2 | ABI_LEVEL_ARGUMENT(passed);
+    in->first = first;
+    in->first_base = in->base;
+    in->level = 2;
+    in->base = at + 8;
+    use_slot(in, second, passed);
 }
 
 /* Whether an object's header can stand at address: flags and mutex bytes that a pointer's would not be. */
@@ -442,8 +458,14 @@ static __always_inline int is_frame(const struct abi_layout *layout, u64 base, u
     return code && code_type && read_u64(code + HEADER_TYPE) == code_type;
 }
 
+struct bases {
+    u64 base, outer;
+    u64 frame_only;
+};
+
 /* Fills base_type and how, after a row with the quick guess was not there. */
-__noinline int settle_base(struct abi_key *key, const struct bases *bases, const struct abi_layout *layout, u64 code_type)
+__noinline int settle_base(struct abi_key *key, const struct bases *bases, const struct abi_layout *layout,
+                           u64 code_type)
 {
     u64 type;
 
@@ -733,30 +755,40 @@ static __always_inline int read_object(u64 address, struct object *object)
     return 0;
 }
 
-static __always_inline void count(const struct hit *hit, struct abi_key *key, const struct bases *bases, u32 which)
+/* The row by the slot's object. Most often that is what it looks like, and its row is there already. */
+static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, struct abi_key *key,
+                                                        const struct slot_in *in, const struct object *object,
+                                                        u32 which)
+{
+    struct bases bases = {.frame_only = in->frame_only};
+    struct abi_row *row = 0;
+
+    bases.base = locate_in(hit, in, &in->slot->base);
+    if (bases.base) {
+        key->base_type = bases.frame_only ? 0 : read_u64(bases.base + HEADER_TYPE);
+        key->how = bases.frame_only ? ABI_HOW_FRAME : ABI_HOW_BASE;
+        row = find_row(which, key, object, hit->layout, 0);
+    }
+    if (row)
+        return row;
+    bases.outer = locate_in(hit, in, &in->slot->outer);
+    settle_base(key, &bases, hit->layout, hit->target->code_type);
+    return find_row(which, key, object, hit->layout, 1);
+}
+
+static __always_inline void count(const struct hit *hit, struct abi_key *key, const struct slot_in *in, u32 which)
 {
     u64 failed = hit->site->zero_is_success && !(hit->ctx->flags & X86_FLAGS_ZF);
     /* The exchange compared with rax: a count of nothing, perhaps with the weakref flag, is handed to the owner. */
     u64 handoff = !failed && hit->ctx->rax <= 1, bounced = 0;
     struct object object = {};
-    struct abi_row *row = 0;
+    struct abi_row *row;
 
     if (read_object(key->object, &object))
         count_stat(ABI_STAT_UNREADABLE, 1);
     if (!failed)
         bounced = bounce(key->object, key->target);
-    if (bases->base || bases->outer) {
-        /* Most often the slot's object is what it looks like, and its row is there already. */
-        if (bases->base) {
-            key->base_type = bases->frame_only ? 0 : read_u64(bases->base + HEADER_TYPE);
-            key->how = bases->frame_only ? ABI_HOW_FRAME : ABI_HOW_BASE;
-            row = find_row(which, key, &object, hit->layout, 0);
-        }
-        if (!row)
-            settle_base(key, bases, hit->layout, hit->target->code_type);
-    }
-    if (!row)
-        row = find_row(which, key, &object, hit->layout, 1);
+    row = in->slot ? find_row_by_slot(hit, key, in, &object, which) : find_row(which, key, &object, hit->layout, 1);
     if (!row) {
         count_stat(ABI_STAT_COLD, failed ? 0 : 1);
         count_cold(key, object.type, failed, handoff, bounced);
@@ -795,7 +827,7 @@ int on_operation(struct pt_regs *ctx)
     u32 site_number = ABI_COOKIE_SITE(cookie), target_number = ABI_COOKIE_TARGET(cookie), which = 0;
     struct abi_key key = {.target = target_number, .site = site_number, .tid = (u32)id};
     struct hit hit = {.ctx = ctx};
-    struct bases bases = {};
+    struct slot_in in = {};
     struct in_flight *mine;
 
     if (plain == 2)
@@ -810,18 +842,16 @@ int on_operation(struct pt_regs *ctx)
     hit.stack = ctx->rsp;
     key.object = locate(&hit, &hit.site->object) + hit.site->adjust;
     if (!plain && hit.site->argument != ABI_NO_ARGUMENT) {
-        climb(&hit, &key, &bases);
-    } else if (!plain) {
-        bases.frame_only = hit.site->frame_only;
-        bases.base = locate(&hit, &hit.site->slot.base);
-        bases.outer = locate(&hit, &hit.site->slot.outer);
+        climb(&hit, &key, &in);
+    } else if (!plain && (hit.site->slot.base.place || hit.site->slot.outer.place)) {
+        in.slot = &hit.site->slot;
+        in.frame_only = hit.site->frame_only;
     }
     mine = enter_rows(&which);
     if (!mine)
         return 0;
-    count(&hit, &key, &bases, which);
+    count(&hit, &key, &in, which);
     __sync_fetch_and_add(&mine->writers[which & 1], -1);
-    count_stat(ABI_STAT_HITS, 1);
     return 0;
 }
 

@@ -241,7 +241,6 @@ enum abi_stat {
     ABI_STAT_COLD = 1,    /* operations that went to cold */
     ABI_STAT_LOST_EVENTS = 2, /* descriptions that the ring buffer could not take */
     ABI_STAT_UNREADABLE = 3, /* operations whose object could not be read */
-    ABI_STAT_HITS = 4,
     ABI_STATS = 8,
 };
 

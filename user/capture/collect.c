@@ -155,6 +155,17 @@ void collect_trim(struct collector *collector, size_t most)
     collector->rows = kept;
 }
 
+uint64_t collect_hits(const struct collector *collector)
+{
+    uint64_t hits = 0;
+
+    for (ptrdiff_t i = 0; i < hmlen(collector->rows); i++)
+        hits += collector->rows[i].value.counts.decrefs + collector->rows[i].value.counts.retries;
+    for (ptrdiff_t i = 0; i < hmlen(collector->folds); i++)
+        hits += collector->folds[i].counts.decrefs + collector->folds[i].counts.retries;
+    return hits;
+}
+
 void collect_free(struct collector *collector)
 {
     for (ptrdiff_t i = 0; i < hmlen(collector->objects); i++)

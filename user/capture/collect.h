@@ -63,6 +63,9 @@ void collect_event(struct collector *collector, const struct abi_event *event);
 void collect_row(struct collector *collector, const struct abi_key *key, const struct abi_row *row);
 void collect_cold(struct collector *collector, const struct abi_cold_key *key, const struct abi_counts *counts);
 
+/* Operations and failed attempts in all that was collected: how often a probe was hit. */
+uint64_t collect_hits(const struct collector *collector);
+
 /* Folds cold rows (fewer operations than ABI_NAME_AT) once there are more than so many rows in all. */
 void collect_trim(struct collector *collector, size_t most);
 

@@ -232,7 +232,7 @@ static int stop(struct session *session, const struct options *options)
     getrusage(RUSAGE_SELF, &used);
     if (options->verbose)
         warn("%llu hits; hotref itself took %.0f ms of CPU time, %.1f MB of memory and %.1f MB of BPF maps",
-             (unsigned long long)session->stats[ABI_STAT_HITS],
+             (unsigned long long)collect_hits(&session->collector),
              milliseconds(&used.ru_utime) + milliseconds(&used.ru_stime), used.ru_maxrss / 1024.0,
              session_map_bytes(session) / 1048576.0);
     return 0;

@@ -161,10 +161,18 @@ static void escape(struct flow *flow, int64_t offset)
         flow->escaped[i] = is_escaped(flow, flow->slots[i]);
 }
 
+/* Where a function keeps its caller's registers is no variable of its own: no pointer leads there. */
+static bool is_safe(const struct flow *flow, uint32_t slot, value_id held)
+{
+    const struct value *known = value_of(flow, held);
+
+    return !flow->escaped[slot] || (known->kind == VALUE_ENTRY && (CALLEE_SAVED & (1u << known->c)));
+}
+
 static void forget_escaped(struct flow *flow, const struct op *op, struct flow_state *state)
 {
     for (uint32_t i = 0; i < flow->slot_count; i++) {
-        if (flow->escaped[i])
+        if (!is_safe(flow, i, state->at[REG_COUNT + i]))
             state->at[REG_COUNT + i] = unknown(flow, op, REG_COUNT + i);
     }
 }
@@ -224,11 +232,12 @@ static void store(struct flow *flow, const struct op *op, struct flow_state *sta
     value_id address = flow_address(flow, op, state);
     int64_t offset;
 
-    if (!address)
-        return;
     if (stored && on_stack(flow, stored, &offset))
         escape(flow, offset);
-    if (on_stack(flow, address, &offset))
+    if (op->segment)
+        return;
+    /* String instructions name no address. */
+    if (address && on_stack(flow, address, &offset))
         stack_store(flow, op, state, offset, op->width ? op->width : 8, stored);
     else
         forget_escaped(flow, op, state);
@@ -255,6 +264,17 @@ static value_id pop(struct flow *flow, const struct op *op, struct flow_state *s
     return popped;
 }
 
+/* Below rsp, what is called has its own frame. */
+static void forget_below(struct flow *flow, const struct op *op, struct flow_state *state)
+{
+    int64_t depth = flow_depth(flow, state);
+
+    for (uint32_t i = 0; depth >= 0 && i < flow->slot_count; i++) {
+        if (flow->slots[i] < -depth)
+            state->at[REG_COUNT + i] = unknown(flow, op, REG_COUNT + i);
+    }
+}
+
 static void call(struct flow *flow, const struct op *op, struct flow_state *state)
 {
     for (int reg = 0; reg < REG_COUNT; reg++) {
@@ -263,6 +283,7 @@ static void call(struct flow *flow, const struct op *op, struct flow_state *stat
     }
     state->at[RAX] = value(flow, (struct value){.kind = VALUE_RESULT, .at = op->address, .c = op->value});
     forget_escaped(flow, op, state);
+    forget_below(flow, op, state);
 }
 
 static value_id either(struct flow *flow, value_id a, value_id b)
@@ -383,15 +404,19 @@ static void enter(struct flow *flow, struct flow_state *state)
 static value_id merge(struct flow *flow, uint32_t number, uint32_t location)
 {
     const struct block *block = &flow->unit->blocks[number];
+    bool is_slot = location >= REG_COUNT, unwritten = is_slot && block->has_entry;
     value_id merged = 0;
 
     if (flow->phis[number * FLOW_LOCATIONS + location])
         return phi(flow, number, location);
-    if (block->has_entry && location < REG_COUNT)
+    if (block->has_entry && !is_slot)
         merged = value(flow, (struct value){.kind = VALUE_ENTRY, .c = location});
     for (uint32_t i = 0; i < block->pred_count; i++) {
-        value_id there = flow->out[flow->unit->preds[block->preds + i]].at[location];
+        const struct flow_state *out = &flow->out[flow->unit->preds[block->preds + i]];
+        value_id there = out->at[location];
 
+        /* A slot that a way which was looked at leaves alone holds anything there. */
+        unwritten |= is_slot && !there && out->at[RSP];
         if (!there || there == merged)
             continue;
         if (merged)
@@ -399,7 +424,7 @@ static value_id merge(struct flow *flow, uint32_t number, uint32_t location)
         merged = there;
     }
     /* Nothing that is known leads here, or only what has not been looked at yet. */
-    if (!merged && block->pred_count == 0 && location < REG_COUNT)
+    if ((merged && unwritten) || (!merged && block->pred_count == 0 && !is_slot))
         return phi(flow, number, location);
     return merged;
 }
@@ -544,7 +569,7 @@ struct place flow_find(const struct flow *flow, const struct flow_state *state, 
     }
     for (uint32_t i = 0; depth >= 0 && i < flow->slot_count; i++) {
         /* Below rsp nothing is kept, but for a leaf's red zone, which is ours to read at a probe. */
-        if (state->at[REG_COUNT + i] == id && !flow->escaped[i] && flow->slots[i] + depth >= -128)
+        if (state->at[REG_COUNT + i] == id && is_safe(flow, i, id) && flow->slots[i] + depth >= -128)
             return (struct place){.kind = PLACE_STACK, .offset = flow->slots[i] + depth};
     }
     if (value_of(flow, id)->kind == VALUE_CONST)
@@ -582,9 +607,14 @@ value_id flow_input(const struct flow *flow, value_id phi_id, uint32_t number)
     if (merged->kind != VALUE_PHI)
         return 0;
     block = &flow->unit->blocks[merged->c];
-    if (block->has_entry || number >= block->pred_count)
-        return 0;
-    return flow->out[flow->unit->preds[block->preds + number]].at[merged->a];
+    for (uint32_t i = 0; i < block->pred_count && !block->has_entry; i++) {
+        value_id input = flow->out[flow->unit->preds[block->preds + i]].at[merged->a];
+
+        /* Nothing comes from filler, or from what is never reached. */
+        if (input && number-- == 0)
+            return input;
+    }
+    return 0;
 }
 
 bool flow_is_walking(const struct flow *flow, value_id id)
