@@ -88,13 +88,25 @@ static int own_folder(const struct account *account, const char *path)
     return 0;
 }
 
+/* $XDG_CACHE_HOME counts for the user whose environment this is; under sudo that is root's. */
+static int cache_home(const struct account *account, char *path, size_t size)
+{
+    const char *given = account->is_other ? NULL : getenv("XDG_CACHE_HOME");
+
+    if (given && *given == '/')
+        return snprintf(path, size, "%s", given) >= (int)size ? -1 : 0;
+    return !*account->home || snprintf(path, size, "%s/.cache", account->home) >= (int)size ? -1 : 0;
+}
+
 int account_cache_folder(const struct account *account, const char *name, char *path, size_t size)
 {
-    if (!*account->home || snprintf(path, size, "%s/.cache", account->home) >= (int)size || own_folder(account, path))
+    size_t used;
+
+    if (cache_home(account, path, size) || own_folder(account, path))
         return -1;
-    if (snprintf(path, size, "%s/.cache/hotref", account->home) >= (int)size || own_folder(account, path))
+    used = strlen(path);
+    if (snprintf(path + used, size - used, "/hotref") >= (int)(size - used) || own_folder(account, path))
         return -1;
-    if (snprintf(path, size, "%s/.cache/hotref/%s", account->home, name) >= (int)size || own_folder(account, path))
-        return -1;
-    return 0;
+    used = strlen(path);
+    return snprintf(path + used, size - used, "/%s", name) >= (int)(size - used) ? -1 : own_folder(account, path);
 }

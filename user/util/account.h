@@ -25,7 +25,7 @@ int account_become(const struct account *account);
  * (CAP_SYS_PTRACE); as root proper it keeps its files too (CAP_DAC_OVERRIDE). -1 with errno. */
 int account_drop(const struct account *account);
 
-/* Writes "HOME/.cache/hotref/NAME" to path, making the folders as the user's own; -1 without a sentence where that
+/* Writes "CACHE/hotref/NAME" to path, CACHE being $XDG_CACHE_HOME or HOME/.cache, making the folders as the user's own; -1 without a sentence where that
  * cannot be had. */
 int account_cache_folder(const struct account *account, const char *name, char *path, size_t size);
 
