@@ -152,7 +152,9 @@ static void find_outer(const struct flow *flow, const struct flow_state *state, 
     if (value->kind != VALUE_LOAD)
         return;
     outer = untagged(flow, flow_strip(flow, value->a, &slot->outer_disp));
-    slot->outer = flow_find(flow, state, outer, allowed);
+    /* A fixed address is a variable's, or lies somewhere in a static object: where that starts is not told. */
+    if (value_of(flow, outer)->kind != VALUE_CONST)
+        slot->outer = flow_find(flow, state, outer, allowed);
 }
 
 static struct slot checked(struct slot slot)
@@ -181,14 +183,15 @@ static struct slot loaded_slot(const struct flow *flow, const struct flow_state 
 {
     const struct value *value = value_of(flow, address);
     struct slot slot = {.kind = SLOT_FIELD};
+    int64_t offset;
     value_id base;
 
     if (value->kind == VALUE_CONST)
         return (struct slot){.kind = SLOT_STATIC, .disp = value->c};
     if (value->kind == VALUE_SCALED) {
         slot.kind = SLOT_ITEM;
-        slot.disp = (value->c << 16) >> 16;
-        base = value->a;
+        base = flow_strip(flow, value->a, &offset);
+        slot.disp = ((value->c << 16) >> 16) + offset;
     } else {
         base = flow_strip(flow, address, &slot.disp);
     }
