@@ -429,6 +429,12 @@ static value_id merge(struct flow *flow, uint32_t number, uint32_t location)
     return merged;
 }
 
+static void merge_all(struct flow *flow, uint32_t number, struct flow_state *state)
+{
+    for (uint32_t location = 0; location < REG_COUNT + flow->slot_count; location++)
+        state->at[location] = merge(flow, number, location);
+}
+
 /* Whether a block that leads to this one has changed since this one was looked at. */
 static bool is_stale(const struct flow *flow, uint32_t number)
 {
@@ -451,8 +457,10 @@ static bool run_block(struct flow *flow, uint32_t number)
     if (block->is_padding || !is_stale(flow, number))
         return false;
     flow->looked[number] = ++flow->clock;
-    for (uint32_t location = 0; location < REG_COUNT + flow->slot_count; location++)
-        state.at[location] = merge(flow, number, location);
+    if (block->pred_count == 1 && !block->has_entry)
+        state = flow->out[flow->unit->preds[block->preds]];
+    else
+        merge_all(flow, number, &state);
     if (!state.at[RSP] || (flow->out[number].at[RSP] && memcmp(&state, &flow->in[number], sizeof(state)) == 0))
         return false; /* not reached yet, or nothing new */
     flow->in[number] = state;
