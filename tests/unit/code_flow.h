@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "code_file.h"
-#include "probe/flow.h"
+#include "probe/scan.h"
 
 struct code_flow {
     struct elf_file *file;
@@ -150,6 +150,40 @@ static inline void place_text(const struct place *place, char *into, size_t size
         snprintf(into, size, "0x%llx", (unsigned long long)place->offset);
     } else {
         snprintf(into, size, "nowhere");
+    }
+}
+
+static inline void append_place(char *text, size_t size, const char *before, const struct place *place, int64_t disp)
+{
+    char where[64], whole[96];
+
+    place_text(place, where, sizeof(where));
+    code_step(whole, sizeof(whole), where, disp);
+    snprintf(text + strlen(text), size - strlen(text), "%s%s", before, whole);
+}
+
+/* "field rbx+0x20", "item rbx+0x30", with what base itself was read from: "item nowhere+0x0 of rbx+0x28". */
+static inline void slot_text(const struct slot *slot, char *text, size_t size)
+{
+    switch (slot->kind) {
+    case SLOT_FIELD:
+    case SLOT_ITEM:
+        snprintf(text, size, slot->kind == SLOT_FIELD ? "field" : "item");
+        append_place(text, size, " ", &slot->base, slot->disp);
+        if (slot->outer.kind != PLACE_NONE)
+            append_place(text, size, " of ", &slot->outer, slot->outer_disp);
+        break;
+    case SLOT_RESULT:
+        snprintf(text, size, "result of 0x%llx", (unsigned long long)slot->callee);
+        break;
+    case SLOT_ARGUMENT:
+        snprintf(text, size, "argument %d", slot->argument);
+        break;
+    case SLOT_STATIC:
+        snprintf(text, size, "static 0x%llx", (unsigned long long)slot->disp);
+        break;
+    default:
+        snprintf(text, size, "none");
     }
 }
 

@@ -380,40 +380,6 @@ static void check_meaning(const struct code_flow *code, uint64_t address, const 
     assert_string_equal(text, expected);
 }
 
-static void append_place(char *text, size_t size, const char *before, const struct place *place, int64_t disp)
-{
-    char where[64], whole[96];
-
-    place_text(place, where, sizeof(where));
-    code_step(whole, sizeof(whole), where, disp);
-    snprintf(text + strlen(text), size - strlen(text), "%s%s", before, whole);
-}
-
-/* "field rbx+0x20", "item rbx+0x30", with what base itself was read from: "item nowhere+0x0 of rbx+0x28". */
-static void slot_text(const struct slot *slot, char *text, size_t size)
-{
-    switch (slot->kind) {
-    case SLOT_FIELD:
-    case SLOT_ITEM:
-        snprintf(text, size, slot->kind == SLOT_FIELD ? "field" : "item");
-        append_place(text, size, " ", &slot->base, slot->disp);
-        if (slot->outer.kind != PLACE_NONE)
-            append_place(text, size, " of ", &slot->outer, slot->outer_disp);
-        break;
-    case SLOT_RESULT:
-        snprintf(text, size, "result of 0x%llx", (unsigned long long)slot->callee);
-        break;
-    case SLOT_ARGUMENT:
-        snprintf(text, size, "argument %d", slot->argument);
-        break;
-    case SLOT_STATIC:
-        snprintf(text, size, "static 0x%llx", (unsigned long long)slot->disp);
-        break;
-    default:
-        snprintf(text, size, "none");
-    }
-}
-
 /* Where the call at address has its first argument from, for somebody who asks from behind the call. */
 static void check_slot(const struct code_flow *code, uint64_t address, const char *expected)
 {
