@@ -153,7 +153,8 @@ static inline void place_text(const struct place *place, char *into, size_t size
     }
 }
 
-static inline void append_place(char *text, size_t size, const char *before, const struct place *place, int64_t disp)
+static inline void append_place(char *text, size_t size, const char *before, const struct place *place,
+                                int64_t disp)
 {
     char where[64], whole[96];
 
