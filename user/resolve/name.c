@@ -1,5 +1,6 @@
 #include "resolve/name.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,19 +71,40 @@ static void name_int(const struct abi_event *event, char *into, size_t size)
     snprintf(into, size, "int %s%llu", INT_SIGN(event->words[0]) == 2 ? "-" : "", (unsigned long long)value);
 }
 
-/* As repr() does: the shortest text that reads back as the same number. */
+/* The fewest digits that read back as the same number. */
+static int shortest_precision(double value, int *exponent)
+{
+    char digits[64];
+    int precision;
+
+    for (precision = 1; precision < 17; precision++) {
+        snprintf(digits, sizeof(digits), "%.*e", precision - 1, value);
+        if (strtod(digits, NULL) == value)
+            break;
+    }
+    snprintf(digits, sizeof(digits), "%.*e", precision - 1, value);
+    *exponent = atoi(strchr(digits, 'e') + 1);
+    return precision;
+}
+
+/* As repr() does: whole up to 1e16, and no sign where there is no number. */
 static void name_float(const struct abi_event *event, char *into, size_t size)
 {
     char digits[64];
     double value;
+    int precision, exponent;
 
     memcpy(&value, &event->words[0], sizeof(value));
-    for (int precision = 1; precision <= 17; precision++) {
-        snprintf(digits, sizeof(digits), "%.*g", precision, value);
-        if (strtod(digits, NULL) == value)
-            break;
+    if (!isfinite(value)) {
+        snprintf(into, size, "float %s", isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
+        return;
     }
-    snprintf(into, size, "float %s%s", digits, strpbrk(digits, ".einf") ? "" : ".0");
+    precision = shortest_precision(value, &exponent);
+    if (exponent >= 16)
+        snprintf(digits, sizeof(digits), "%.*e", precision - 1, value);
+    else
+        snprintf(digits, sizeof(digits), "%.*g", precision > exponent ? precision : exponent + 1, value);
+    snprintf(into, size, "float %s%s", digits, strpbrk(digits, ".e") ? "" : ".0");
 }
 
 static void name_dict(const struct abi_event *event, char *into, size_t size)
