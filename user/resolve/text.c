@@ -4,6 +4,7 @@
 
 #define REPLACEMENT 0xfffd
 #define ELLIPSIS 0x2026
+#define ELLIPSIS_BYTES 3
 #define LONGEST 4 /* bytes of one character */
 
 static size_t encode(uint32_t character, char *into)
@@ -57,7 +58,7 @@ bool text_utf8(const struct abi_text *text, char *into, size_t size)
         else
             used += encode(character_at(text, i, width), into + used);
     }
-    if (i < count || text->length > count || (c_string && bytes == ABI_TEXT - 1))
+    if ((i < count || text->length > count || (c_string && bytes == ABI_TEXT - 1)) && used + ELLIPSIS_BYTES < size)
         used += encode(ELLIPSIS, into + used);
     into[used] = '\0';
     return true;
