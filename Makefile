@@ -47,7 +47,13 @@ help:
 	@echo 'make python        a free-threaded interpreter from Debian (SERIES=3.13 VARIANT=gcc|lto|clang|stripped)'
 	@echo 'sudo make bench    what recording costs, as ratios in one run'
 
-$(BUILD)/hotref: $(OBJECTS)
+# Everything but the commands: the program and each unit test take from it what they need.
+LIBRARY := $(BUILD)/libhotref.a
+$(LIBRARY): $(filter-out $(BUILD)/user/cmd/%,$(OBJECTS))
+	rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/hotref: $(filter $(BUILD)/user/cmd/%,$(OBJECTS)) $(LIBRARY)
 	$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/user/%.o: user/%.c | $(SKELETON)
@@ -66,9 +72,9 @@ $(SKELETON): $(BUILD)/hotref.bpf.o
 	$(BPFTOOL) gen skeleton $< name hotref_bpf > $@.part
 	mv $@.part $@
 
-$(BUILD)/unit/%: tests/unit/%.c $(filter-out $(BUILD)/user/cmd/%,$(OBJECTS))
+$(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MF $@.d -o $@ $< $(filter %.o,$^) -lcmocka $(LIBS)
+	$(CC) $(CFLAGS_ALL) -MF $@.d -o $@ $< $(LIBRARY) -lcmocka $(LIBS)
 
 unit: $(UNITS)
 	@for test in $(UNITS); do $$test || exit 1; done

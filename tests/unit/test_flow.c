@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "code_flow.h"
+#include "probe/refcount.h"
 
 /* Every call goes to 1140, which is not there: what it does is not asked. */
 
@@ -416,7 +417,7 @@ static void walking_pointer(void **state)
     assert_value(moment_at(&code, 0x14a3), RDI, "[phi]");
     assert_true(flow_is_walking(code.flow, pointer));
     assert_false(flow_is_walking(code.flow, first.state.at[RDI]));
-    assert_int_equal(flow_origin(code.flow, pointer), first.state.at[RDI]);
+    assert_int_equal(refcount_origin(code.flow, pointer), first.state.at[RDI]);
     assert_false(moment_at(&code, 0x1493).reached);
     assert_int_equal(depth(&code, 0x14a0), 16);
     code_flow_free(&code);
@@ -433,7 +434,7 @@ static void walking_from_the_start(void **state)
     assert_value(moment, RBX, "phi");
     assert_value(before, RBX, "[rdi+0x28]");
     assert_true(flow_is_walking(code.flow, pointer));
-    assert_int_equal(flow_origin(code.flow, pointer), before.state.at[RBX]);
+    assert_int_equal(refcount_origin(code.flow, pointer), before.state.at[RBX]);
     assert_int_not_equal(flow_input(code.flow, pointer, 1), 0);
     assert_int_equal(flow_input(code.flow, pointer, 2), 0);
     code_flow_free(&code);
@@ -456,7 +457,7 @@ static void ways_meet(void **state)
     assert_int_not_equal(one, other);
     assert_int_equal(flow_input(code.flow, merged, 2), 0);
     assert_int_equal(flow_input(code.flow, one, 0), 0);
-    assert_int_equal(flow_origin(code.flow, merged), 0); /* two things */
+    assert_int_equal(refcount_origin(code.flow, merged), 0); /* two things */
     assert_false(flow_is_walking(code.flow, merged));
     code_flow_free(&code);
 }

@@ -473,7 +473,7 @@ static bool run_block(struct flow *flow, uint32_t number)
     return true;
 }
 
-/* After too many rounds everything differs everywhere. */
+/* After too many rounds everything differs wherever ways meet: then nothing is left that could change for ever. */
 static void give_up(struct flow *flow)
 {
     for (uint32_t number = 0; number < arrlenu(flow->unit->blocks); number++) {
@@ -492,7 +492,7 @@ static void run(struct flow *flow)
     memset(flow->out, 0, blocks * sizeof(*flow->out));
     memset(flow->phis, 0, blocks * FLOW_LOCATIONS * sizeof(*flow->phis));
     memset(flow->looked, 0, blocks * sizeof(*flow->looked));
-    for (int round = 0; changed && round < 2 * MAX_ROUNDS; round++) {
+    for (int round = 0; changed; round++) {
         changed = false;
         if (round == MAX_ROUNDS)
             give_up(flow);
@@ -594,8 +594,7 @@ struct place flow_find_entry(const struct flow *flow, const struct flow_state *s
     return (struct place){.kind = PLACE_NONE};
 }
 
-/* The value behind offsets and indexes: an interior pointer's object. */
-static value_id root_of(const struct flow *flow, value_id id)
+value_id flow_root(const struct flow *flow, value_id id)
 {
     for (int depth = 0; depth < 8; depth++) {
         const struct value *known = value_of(flow, id);
@@ -630,24 +629,8 @@ bool flow_is_walking(const struct flow *flow, value_id id)
     value_id input;
 
     for (uint32_t i = 0; (input = flow_input(flow, id, i)); i++) {
-        if (root_of(flow, input) != input)
+        if (flow_root(flow, input) != input)
             return true;
     }
     return false;
-}
-
-value_id flow_origin(const struct flow *flow, value_id id)
-{
-    value_id origin = 0, input;
-
-    for (uint32_t i = 0; (input = flow_input(flow, id, i)); i++) {
-        value_id root = root_of(flow, input);
-
-        if (root == id)
-            continue;
-        if (origin && origin != root)
-            return 0;
-        origin = root;
-    }
-    return origin;
 }

@@ -82,8 +82,7 @@ value_id flow_input(const struct flow *flow, value_id phi, uint32_t number);
 /* Whether id is a PHI that steps through memory: an interior pointer, not an object. */
 bool flow_is_walking(const struct flow *flow, value_id id);
 
-/* What a PHI merges, as far as it is one thing apart from steps of a loop: the value of which it is an interior
- * pointer or a copy, else 0. */
-value_id flow_origin(const struct flow *flow, value_id phi);
+/* The value behind offsets and indexes: an interior pointer's object. */
+value_id flow_root(const struct flow *flow, value_id id);
 
 #endif

@@ -142,16 +142,97 @@ static value_id untagged(const struct flow *flow, value_id id)
     return value->kind == VALUE_AND && value->c < 0 && value->c >= -8 ? value->a : id;
 }
 
+#define MOST_PHIS 16
+
+/* PHIs on the way, which lead to each other in loops: each is asked once. */
+struct trail {
+    value_id seen[MOST_PHIS];
+    int count;
+};
+
+static bool is_new(struct trail *trail, value_id id)
+{
+    for (int i = 0; i < trail->count; i++) {
+        if (trail->seen[i] == id)
+            return false;
+    }
+    if (trail->count < MOST_PHIS)
+        trail->seen[trail->count++] = id;
+    return true;
+}
+
+/* Settles *address, or finds another one; false where id is not from one place. */
+static bool same_address(const struct flow *flow, value_id id, struct trail *trail, value_id *address)
+{
+    const struct value *value = value_of(flow, id);
+    value_id input;
+
+    if (value->kind == VALUE_LOAD) {
+        bool same = !*address || *address == value->a;
+
+        *address = value->a;
+        return same;
+    }
+    if (value->kind != VALUE_PHI || trail->count == MOST_PHIS || !flow_input(flow, id, 0))
+        return false;
+    for (uint32_t i = 0; (input = flow_input(flow, id, i)); i++) {
+        if (value_of(flow, input)->kind == VALUE_PHI && !is_new(trail, input))
+            continue;
+        if (!same_address(flow, input, trail, address))
+            return false;
+    }
+    return true;
+}
+
+/* The address that id was read from: by one load, or by several on the ways that lead here, all from the same place. */
+static value_id load_address(const struct flow *flow, value_id id)
+{
+    struct trail trail = {.seen = {id}, .count = 1};
+    value_id address = 0;
+
+    return same_address(flow, id, &trail, &address) ? address : 0;
+}
+
+/* What a walking pointer set out from, apart from its own steps; *origin settles or differs as above. */
+static bool same_origin(const struct flow *flow, value_id pointer, struct trail *trail, value_id *origin)
+{
+    value_id input;
+
+    if (trail->count == MOST_PHIS || !flow_input(flow, pointer, 0))
+        return false;
+    for (uint32_t i = 0; (input = flow_input(flow, pointer, i)); i++) {
+        value_id root = flow_root(flow, input);
+
+        if (value_of(flow, root)->kind == VALUE_PHI) {
+            if (is_new(trail, root) && !same_origin(flow, root, trail, origin))
+                return false;
+        } else if (*origin && *origin != root &&
+                   (!load_address(flow, root) || load_address(flow, root) != load_address(flow, *origin))) {
+            return false;
+        } else {
+            *origin = root;
+        }
+    }
+    return true;
+}
+
+value_id refcount_origin(const struct flow *flow, value_id pointer)
+{
+    struct trail trail = {.seen = {pointer}, .count = 1};
+    value_id origin = 0;
+
+    return same_origin(flow, pointer, &trail, &origin) ? origin : 0;
+}
+
 /* base itself was read from another object's memory: that object may be the one to name. */
 static void find_outer(const struct flow *flow, const struct flow_state *state, value_id base, uint32_t allowed,
                        struct slot *slot)
 {
-    const struct value *value = value_of(flow, untagged(flow, base));
-    value_id outer;
+    value_id address = load_address(flow, untagged(flow, base)), outer;
 
-    if (value->kind != VALUE_LOAD)
+    if (!address)
         return;
-    outer = untagged(flow, flow_strip(flow, value->a, &slot->outer_disp));
+    outer = untagged(flow, flow_strip(flow, address, &slot->outer_disp));
     /* A fixed address is a variable's, or lies somewhere in a static object: where that starts is not told. */
     if (value_of(flow, outer)->kind != VALUE_CONST)
         slot->outer = flow_find(flow, state, outer, allowed);
@@ -169,7 +250,7 @@ static struct slot walking_slot(const struct flow *flow, const struct flow_state
                                 uint32_t allowed)
 {
     struct slot slot = {.kind = SLOT_ITEM};
-    value_id origin = flow_origin(flow, pointer);
+    value_id origin = refcount_origin(flow, pointer);
 
     if (!origin)
         return (struct slot){0};
@@ -210,12 +291,14 @@ struct slot slot_of(const struct flow *flow, const struct flow_state *state, val
 {
     const struct value *value;
     int64_t offset;
+    value_id address;
 
     id = untagged(flow, flow_strip(flow, id, &offset));
     value = value_of(flow, id);
+    address = load_address(flow, id);
+    if (address)
+        return loaded_slot(flow, state, address, allowed);
     switch (value->kind) {
-    case VALUE_LOAD:
-        return loaded_slot(flow, state, value->a, allowed);
     case VALUE_RESULT:
         return (struct slot){.kind = SLOT_RESULT, .callee = (uint64_t)value->c};
     case VALUE_ENTRY:

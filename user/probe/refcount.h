@@ -14,6 +14,10 @@ enum operation_kind refcount_meaning(struct flow *flow, const struct op *op, con
 /* If op looks at an object's ob_ref_local, as nothing but reference counting does, the object's value id, else 0. */
 value_id refcount_tested(struct flow *flow, const struct op *op, const struct flow_state *state);
 
+/* What a pointer that walks through memory set out from, apart from its own steps: the object of which it is an
+ * interior pointer, or the array, else 0. */
+value_id refcount_origin(const struct flow *flow, value_id pointer);
+
 /* Where value id came from, as a probe sees it that may use the registers in allowed. */
 struct slot slot_of(const struct flow *flow, const struct flow_state *state, value_id id, uint32_t allowed);
 
