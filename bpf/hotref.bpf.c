@@ -370,9 +370,10 @@ static __always_inline const struct abi_caller *find_caller(const struct abi_tar
 
 /* The slot that a hit goes by, and the frames that its places lie in. */
 struct slot_in {
-    const struct abi_slot *slot;        /* 0: there is none */
-    const struct abi_caller *first;     /* the caller, where one was climbed through on the way to the slot's own */
-    u64 first_base, base;
+    const struct abi_slot *slot;     /* 0: there is none */
+    const struct abi_caller *caller; /* whose slot it is; 0: the site's own */
+    const struct abi_caller *first;  /* the caller between that one and the site, at level 2 */
+    u64 first_base, base;            /* rsp before the call, in each */
     u32 level;
     u32 frame_only;
 };
@@ -387,47 +388,52 @@ static __always_inline u64 locate_in(const struct hit *hit, const struct slot_in
     return in->first ? locate_2(hit, in->first, location, in->first_base, in->base) : 0;
 }
 
-static __always_inline void use_slot(struct slot_in *in, const struct abi_caller *caller, u32 argument)
+/* On to the caller, where the slot of what this function got as an argument may be. Returns 0 where that call site is
+ * not known. */
+static __always_inline int climb_one(const struct hit *hit, struct abi_key *key, struct slot_in *in, u32 argument)
 {
-    if (!(caller->known & (1u << argument)))
-        return;
-    in->slot = &caller->slots[argument];
-    in->frame_only = caller->frame_only >> argument & 1;
+    const struct abi_caller *caller = in->caller;
+    u64 at = in->level ? in->base : hit->stack;
+    s32 depth = caller ? caller->frame.depth : hit->site->frame.depth;
+
+    if (in->level >= 2 || depth < 0 || (in->level && !caller))
+        return 0;
+    at += depth;
+    in->first = caller;
+    in->first_base = in->base;
+    in->base = at + 8;
+    in->slot = 0;
+    at = read_u64(at);
+    in->caller = caller = find_caller(hit->target, at);
+    if (!caller && in->level)
+        return 0;
+    argument &= ABI_ARGUMENTS - 1;
+    in->level++;
+    key->returns_to = at;
+    key->level = in->level | ABI_LEVEL_ARGUMENT(argument);
+    if (!caller)
+        return 0;
+    if (caller->known & (1u << argument)) {
+        in->slot = &caller->slots[argument];
+        in->frame_only = caller->frame_only >> argument & 1;
+    }
+    return 1;
 }
 
 /* The slot of a site that operates on an argument stands in the caller, or in that one's caller. */
 static __always_inline void climb(const struct hit *hit, struct abi_key *key, struct slot_in *in)
 {
-    u32 argument = hit->site->argument & (ABI_ARGUMENTS - 1), passed;
-    u64 at = hit->stack + hit->site->frame.depth, returns_to;
-    const struct abi_caller *first, *second;
+    u32 argument = hit->site->argument & (ABI_ARGUMENTS - 1);
 
-    if (hit->site->frame.depth < 0)
+    if (!climb_one(hit, key, in, argument) || in->slot || !in->caller)
         return;
-    key->returns_to = read_u64(at);
-    key->level = 1 | ABI_LEVEL_ARGUMENT(argument);
-    first = find_caller(hit->target, key->returns_to);
-    if (!first)
-        return;
-    in->level = 1;
-    in->base = at + 8;
-    use_slot(in, first, argument);
-    passed = first->passes[argument];
-    if (in->slot || passed >= ABI_ARGUMENTS || first->frame.depth < 0)
-        return;
-    at += 8 + first->frame.depth;
-    returns_to = read_u64(at);
-    second = find_caller(hit->target, returns_to);
-    if (!second)
-        return;
-    passed &= ABI_ARGUMENTS - 1;
-    key->returns_to = returns_to;
-    key->level = 2 | ABI_LEVEL_ARGUMENT(passed);
-    in->first = first;
-    in->first_base = in->base;
-    in->level = 2;
-    in->base = at + 8;
-    use_slot(in, second, passed);
+    argument = in->caller->passes[argument];
+    if (argument < ABI_ARGUMENTS) {
+        struct slot_in up = *in;
+
+        if (climb_one(hit, key, &up, argument))
+            *in = up;
+    }
 }
 
 /* Whether an object's header can stand at address: flags and mutex bytes that a pointer's would not be. */
@@ -755,6 +761,25 @@ static __always_inline int read_object(u64 address, struct object *object)
     return 0;
 }
 
+/* The array that the slot lies in was given by the caller, which took it from an object perhaps. */
+static __always_inline int settle_behind(const struct hit *hit, struct abi_key *key, const struct slot_in *in)
+{
+    struct abi_key upper = *key;
+    struct slot_in up = *in;
+    u64 object, type;
+
+    if (!climb_one(hit, &upper, &up, in->slot->behind - 1) || !up.slot || up.frame_only)
+        return 0;
+    object = locate_in(hit, &up, &up.slot->base);
+    type = object ? read_u64(object + HEADER_TYPE) : 0;
+    if (!has_type(hit->layout, object, type, key->target))
+        return 0;
+    upper.base_type = type;
+    upper.how = ABI_HOW_BEHIND;
+    *key = upper;
+    return 1;
+}
+
 /* The row by the slot's object. Most often that is what it looks like, and its row is there already. */
 static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, struct abi_key *key,
                                                         const struct slot_in *in, const struct object *object,
@@ -773,6 +798,8 @@ static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, s
         return row;
     bases.outer = locate_in(hit, in, &in->slot->outer);
     settle_base(key, &bases, hit->layout, hit->target->code_type);
+    if (key->how == ABI_HOW_NONE && in->slot->behind)
+        settle_behind(hit, key, in);
     return find_row(which, key, object, hit->layout, 1);
 }
 
@@ -843,7 +870,7 @@ int on_operation(struct pt_regs *ctx)
     key.object = locate(&hit, &hit.site->object) + hit.site->adjust;
     if (!plain && hit.site->argument != ABI_NO_ARGUMENT) {
         climb(&hit, &key, &in);
-    } else if (!plain && (hit.site->slot.base.place || hit.site->slot.outer.place)) {
+    } else if (!plain && (hit.site->slot.base.place || hit.site->slot.outer.place || hit.site->slot.behind)) {
         in.slot = &hit.site->slot;
         in.frame_only = hit.site->frame_only;
     }

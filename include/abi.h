@@ -47,6 +47,8 @@ struct abi_location {
 struct abi_slot {
     struct abi_location base;
     struct abi_location outer; /* tried where base is no object */
+    u32 behind;           /* argument + 1: base is an array that the caller took from an object; 0: it is not */
+    u32 reserved;
 };
 
 #define ABI_SAVED 6       /* rbx, rbp, r12, r13, r14, r15, in this order */
@@ -110,6 +112,7 @@ enum abi_how {
     ABI_HOW_BASE = 1,
     ABI_HOW_OUTER = 2,
     ABI_HOW_FRAME = 3,    /* base is an interpreter frame, which is no object */
+    ABI_HOW_BEHIND = 4,   /* the caller took the array from an object: returns_to and base_type are that one's */
 };
 
 #define ABI_LEVEL(level) ((level) & 0xff)
@@ -245,8 +248,8 @@ enum abi_stat {
 };
 
 _Static_assert(sizeof(struct abi_location) == 8, "abi");
-_Static_assert(sizeof(struct abi_site) == 16 + 16 + 56, "abi");
-_Static_assert(sizeof(struct abi_caller) == 8 + 64 + 8 + 56, "abi");
+_Static_assert(sizeof(struct abi_site) == 16 + 24 + 56, "abi");
+_Static_assert(sizeof(struct abi_caller) == 8 + 96 + 8 + 56, "abi");
 _Static_assert(sizeof(struct abi_key) == 48, "abi");
 _Static_assert(sizeof(struct abi_row) == 64, "abi");
 _Static_assert(sizeof(struct abi_cold_key) == 40, "abi");

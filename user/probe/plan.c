@@ -41,7 +41,9 @@ static struct abi_slot slot_with(const struct slot *slot, struct abi_location lo
 {
     if (slot->kind != SLOT_FIELD && slot->kind != SLOT_ITEM)
         return (struct abi_slot){0};
-    return (struct abi_slot){.base = locate(&slot->base), .outer = locate(&slot->outer)};
+    return (struct abi_slot){.base = locate(&slot->base),
+                             .outer = locate(&slot->outer),
+                             .behind = slot->behind ? slot->argument + 1u : 0};
 }
 
 /* No object keeps a reference before its type, as an interpreter frame does. */

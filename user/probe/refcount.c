@@ -240,9 +240,22 @@ static void find_outer(const struct flow *flow, const struct flow_state *state, 
 
 static struct slot checked(struct slot slot)
 {
-    if (slot.base.kind == PLACE_NONE && slot.outer.kind == PLACE_NONE)
+    if (slot.base.kind == PLACE_NONE && slot.outer.kind == PLACE_NONE && !slot.behind)
         slot.kind = SLOT_NONE;
     return slot;
+}
+
+/* An array that the function was given: its caller knows which object's it is. */
+static void find_behind(const struct flow *flow, value_id array, struct slot *slot)
+{
+    const struct value *value = value_of(flow, array);
+
+    for (int i = 0; i < ARGUMENTS; i++) {
+        if (value->kind == VALUE_ENTRY && value->c == argument_regs[i]) {
+            slot->behind = true;
+            slot->argument = i;
+        }
+    }
 }
 
 /* A pointer that walks through memory: what it set out from is an object or an array behind one. */
@@ -256,6 +269,7 @@ static struct slot walking_slot(const struct flow *flow, const struct flow_state
         return (struct slot){0};
     slot.base = flow_find(flow, state, origin, allowed);
     find_outer(flow, state, origin, allowed, &slot);
+    find_behind(flow, origin, &slot);
     return checked(slot);
 }
 
@@ -284,6 +298,8 @@ static struct slot loaded_slot(const struct flow *flow, const struct flow_state 
     if (slot.disp >= OB_TYPE || (slot.kind == SLOT_FIELD && slot.disp >= 0))
         slot.base = flow_find(flow, state, base, allowed);
     find_outer(flow, state, base, allowed, &slot);
+    if (slot.disp < OB_TYPE)
+        find_behind(flow, base, &slot);
     return checked(slot);
 }
 

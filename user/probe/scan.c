@@ -295,6 +295,11 @@ static void place_object(const struct flow *flow, const struct op *op, const str
     operation->adjust = 16 - op->disp;
 }
 
+static bool asks_caller(const struct slot *slot)
+{
+    return slot->kind == SLOT_ARGUMENT || slot->behind;
+}
+
 static void visit_atomic(struct sweep *sweep, const struct flow *flow, const struct op *op,
                          const struct flow_state *state)
 {
@@ -319,7 +324,7 @@ static void visit_atomic(struct sweep *sweep, const struct flow *flow, const str
     if (operation.kind == OPERATION_UNKNOWN)
         arrput(sweep->doubts, ((struct doubt){arrlenu(sweep->scan->operations), object}));
     arrput(sweep->scan->operations, operation);
-    if (operation.kind == OPERATION_DECREMENT && operation.slot.kind == SLOT_ARGUMENT)
+    if (operation.kind == OPERATION_DECREMENT && asks_caller(&operation.slot))
         add_wrapper(sweep, sweep->function, operation.slot.argument, WRAPS);
 }
 
@@ -336,7 +341,8 @@ static void visit_call(struct sweep *sweep, const struct flow *flow, const struc
         if (flags != WRAPS)
             continue;
         caller.arguments[i] = slot_of(flow, state, state->at[argument_regs[i]], CALLEE_SAVED);
-        if (caller.arguments[i].kind == SLOT_ARGUMENT && is_small(sweep, sweep->function))
+        if (caller.arguments[i].behind ||
+            (caller.arguments[i].kind == SLOT_ARGUMENT && is_small(sweep, sweep->function)))
             add_wrapper(sweep, sweep->function, caller.arguments[i].argument, WRAPS);
     }
     caller.rule = frame_rule_of(flow, state);

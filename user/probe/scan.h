@@ -39,6 +39,7 @@ struct slot {
     struct place outer;  /* where base itself was read from [outer + outer_disp], for arrays behind an object */
     int64_t outer_disp;
     uint64_t callee;
+    bool behind;         /* base is argument number `argument`, and an array: the caller knows whose */
 };
 
 #define ARGUMENTS 4      /* rdi, rsi, rdx, rcx */

@@ -64,15 +64,16 @@ static const char *short_type(const char *type)
     return last ? last + 1 : type;
 }
 
-static void name_outer_field(const struct layout *layout, const struct slot *slot, const char *type, char *into)
+/* An item of the array that [object + disp] points to. */
+static void name_outer_field(const struct layout *layout, int64_t disp, const char *type, char *into)
 {
-    const char *member = layout_field(layout, type, slot->outer_disp);
+    const char *member = layout_field(layout, type, disp);
 
-    if (strcmp(type, "list") == 0 && slot->outer_disp == layout->list_item)
+    if (strcmp(type, "list") == 0 && disp == layout->list_item)
         snprintf(into, PLACE_SIZE, "list item");
-    else if (strcmp(type, "dict") == 0 && slot->outer_disp == layout->dict_values)
+    else if (strcmp(type, "dict") == 0 && disp == layout->dict_values)
         snprintf(into, PLACE_SIZE, "dict value");
-    else if (strcmp(type, "dict") == 0 && slot->outer_disp == layout->dict_keys)
+    else if (strcmp(type, "dict") == 0 && disp == layout->dict_keys)
         snprintf(into, PLACE_SIZE, "dict entry");
     else if (member)
         snprintf(into, PLACE_SIZE, "%s.%s item", short_type(type), member);
@@ -127,7 +128,9 @@ static void name_field(const struct session_target *target, const struct slot *s
     if (slot && key->how == ABI_HOW_BASE && *base_type)
         name_base_field(layout, slot, base_type, names->field);
     else if (slot && key->how == ABI_HOW_OUTER && *base_type)
-        name_outer_field(layout, slot, base_type, names->field);
+        name_outer_field(layout, slot->outer_disp, base_type, names->field);
+    else if (slot && key->how == ABI_HOW_BEHIND && *base_type)
+        name_outer_field(layout, slot->disp, base_type, names->field);
     else if (slot && key->how == ABI_HOW_FRAME)
         name_frame_field(layout, slot, names->field);
     else
