@@ -349,6 +349,7 @@ static void cases_of_a_switch(void **state)
     (void)state;
     check_caller(scan, 0x155f, GCC_DECREF, 0, "field rbx+0x20");
     check_caller(scan, 0x156a, GCC_DECREF, 0, "field rbx+0x28");
+    assert_int_equal(scan_caller(scan, 0x155f)->rule.depth, 8); /* which only the way there can tell */
 }
 
 static void totals(void **state)
