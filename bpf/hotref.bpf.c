@@ -18,6 +18,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define HEADER_TYPE 24
 #define TYPE_SUBCLASS (1ull << 31)
 #define HEAP_TYPE (1ull << 9)
+#define INLINE_VALUES (1ull << 2)
 #define DICT_ENTRIES 8
 #define LAST_CPU_SLOTS 16384
 
@@ -228,7 +229,10 @@ __noinline u64 dict_value(u64 dict, u64 word, u64 length, const struct abi_layou
 /* text[0]: a heap type's qualname, another's tp_name; text[1]: a heap type's __module__. */
 static __always_inline void describe_type(struct abi_event *event, u64 type, const struct abi_layout *layout)
 {
-    event->heap = !!(read_u64(type + layout->type_flags) & HEAP_TYPE);
+    u64 flags = read_u64(type + layout->type_flags);
+
+    event->heap = !!(flags & HEAP_TYPE);
+    event->inline_values = !!(flags & INLINE_VALUES);
     if (!event->heap) {
         read_c_string(&event->text[0], read_u64(type + layout->type_name));
         return;
@@ -251,7 +255,7 @@ static __always_inline struct abi_event *new_event(u32 kind, u32 target)
     event->event = kind;
     event->target = target;
     event->tid = (u32)bpf_get_current_pid_tgid();
-    event->heap = 0;
+    event->heap = event->inline_values = 0;
     event->kind = 0;
     event->text[0].bytes = event->text[1].bytes = event->text[2].bytes = 0;
     event->text[0].length = event->text[1].length = event->text[2].length = 0;

@@ -233,7 +233,8 @@ struct abi_event {
     u64 words[4];         /* object + 32 .. object + 64; for code: [0] is firstlineno */
     u32 tid;
     u16 kind;             /* enum abi_kind */
-    u16 heap;             /* for a type: 1 if it is a heap type */
+    u8 heap;              /* for a type: 1 if it is a heap type, ... */
+    u8 inline_values;     /* ... and 1 if its instances keep attributes in themselves */
     char comm[16];
     struct abi_text text[ABI_TEXTS];
 };

@@ -210,18 +210,32 @@ static uint32_t add_site(struct profile *profile, const struct place_names *name
     return arrlenu(profile->sites) - 1;
 }
 
+static struct base_type find_base_type(struct builder *builder, const struct abi_cold_key *key)
+{
+    struct abi_type_key type = {.type = key->base_type, .target = key->target};
+    struct collector *collector = (struct collector *)&builder->session->collector;
+    ptrdiff_t described = key->base_type ? hmgeti(collector->types, type) : -1;
+
+    if (described < 0)
+        return (struct base_type){.name = ""};
+    return (struct base_type){
+        .name = profile_string(builder->profile, type_text(builder, key->base_type, key->target)),
+        .inline_values = collector->types[described].event->inline_values,
+    };
+}
+
 static const struct known_place *find_place(struct builder *builder, const struct abi_cold_key *key)
 {
     struct abi_cold_key place = *key;
     struct known_place added = {.key = place};
     struct place_names names = {0};
-    const char *base_type;
+    struct base_type base;
 
     place.type = 0;
     added.key = place;
     if (hmgeti(builder->places, place) < 0) {
-        base_type = profile_string(builder->profile, type_text(builder, key->base_type, key->target));
-        place_name(builder->session, key, key->base_type ? base_type : "", &names);
+        base = find_base_type(builder, key);
+        place_name(builder->session, key, &base, &names);
         added.site = add_site(builder->profile, &names);
         added.field = profile_text(builder->profile, names.field);
         added.source = names.source;

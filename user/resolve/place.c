@@ -81,14 +81,18 @@ static void name_outer_field(const struct layout *layout, int64_t disp, const ch
         snprintf(into, PLACE_SIZE, "%s item", short_type(type));
 }
 
-static void name_base_field(const struct layout *layout, const struct slot *slot, const char *type, char *into)
+static void name_base_field(const struct layout *layout, const struct slot *slot, const struct base_type *base,
+                            char *into)
 {
+    const char *type = base->name;
     const char *member = slot->kind == SLOT_FIELD ? layout_field(layout, type, slot->disp) : NULL;
 
     if (slot->kind == SLOT_FIELD && slot->disp == OB_TYPE)
         snprintf(into, PLACE_SIZE, "%s.ob_type", short_type(type));
     else if (member)
         snprintf(into, PLACE_SIZE, "%s.%s", short_type(type), member);
+    else if (slot->kind == SLOT_ITEM && base->inline_values)
+        snprintf(into, PLACE_SIZE, "%s attribute", short_type(type));
     else if (slot->kind == SLOT_ITEM || (strcmp(type, "tuple") == 0 && slot->disp >= layout->tuple_item))
         snprintf(into, PLACE_SIZE, "%s item", short_type(type));
     else
@@ -120,17 +124,17 @@ static void name_site_field(const struct session_target *target, const struct sl
 }
 
 static void name_field(const struct session_target *target, const struct slot *slot, const struct abi_cold_key *key,
-                       const char *base_type, struct place_names *names)
+                       const struct base_type *base, struct place_names *names)
 {
     const struct layout *layout = &target->interpreter.layout;
 
     names->source = FIELD_SLOT;
-    if (slot && key->how == ABI_HOW_BASE && *base_type)
-        name_base_field(layout, slot, base_type, names->field);
-    else if (slot && key->how == ABI_HOW_OUTER && *base_type)
-        name_outer_field(layout, slot->outer_disp, base_type, names->field);
-    else if (slot && key->how == ABI_HOW_BEHIND && *base_type)
-        name_outer_field(layout, slot->disp, base_type, names->field);
+    if (slot && key->how == ABI_HOW_BASE && *base->name)
+        name_base_field(layout, slot, base, names->field);
+    else if (slot && key->how == ABI_HOW_OUTER && *base->name)
+        name_outer_field(layout, slot->outer_disp, base->name, names->field);
+    else if (slot && key->how == ABI_HOW_BEHIND && *base->name)
+        name_outer_field(layout, slot->disp, base->name, names->field);
     else if (slot && key->how == ABI_HOW_FRAME)
         name_frame_field(layout, slot, names->field);
     else
@@ -167,7 +171,7 @@ static const struct slot *name_caller(const struct session *session, const struc
     return NULL;
 }
 
-void place_name(const struct session *session, const struct abi_cold_key *key, const char *base_type,
+void place_name(const struct session *session, const struct abi_cold_key *key, const struct base_type *base,
                 struct place_names *names)
 {
     const struct session_target *target = &session->targets[key->target];
@@ -183,5 +187,5 @@ void place_name(const struct session *session, const struct abi_cold_key *key, c
     snprintf(names->function, sizeof(names->function), "%s", names->operation);
     if (key->returns_to)
         slot = name_caller(session, target, key, names);
-    name_field(target, slot, key, base_type, names);
+    name_field(target, slot, key, base, names);
 }

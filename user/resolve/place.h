@@ -16,8 +16,13 @@ struct place_names {
     enum field_source source;
 };
 
-/* base_type: name of the type of the slot's object, "" if none was found. */
-void place_name(const struct session *session, const struct abi_cold_key *key, const char *base_type,
+/* The type of the slot's object. */
+struct base_type {
+    const char *name;           /* "" if there is none */
+    bool inline_values;         /* its instances keep attributes in themselves */
+};
+
+void place_name(const struct session *session, const struct abi_cold_key *key, const struct base_type *base,
                 struct place_names *names);
 
 #endif
