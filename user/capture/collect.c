@@ -16,17 +16,23 @@ static struct abi_event *copy_event(const struct abi_event *event)
 static void collect_object(struct collector *collector, const struct abi_event *event)
 {
     struct object_key key = {event->object, event->identity, event->type, event->target};
+    struct collected_object added = {.key = key};
 
-    if (hmgeti(collector->objects, key) < 0)
-        hmputs(collector->objects, ((struct collected_object){key, copy_event(event)}));
+    if (hmgeti(collector->objects, key) >= 0)
+        return;
+    added.event = copy_event(event); /* hmputs() evaluates what it is given twice */
+    hmputs(collector->objects, added);
 }
 
 static void collect_type(struct collector *collector, const struct abi_event *event)
 {
     struct abi_type_key key = {.type = event->object, .target = event->target};
+    struct collected_type added = {.key = key};
 
-    if (hmgeti(collector->types, key) < 0)
-        hmputs(collector->types, ((struct collected_type){key, copy_event(event)}));
+    if (hmgeti(collector->types, key) >= 0)
+        return;
+    added.event = copy_event(event);
+    hmputs(collector->types, added);
 }
 
 void collect_event(struct collector *collector, const struct abi_event *event)

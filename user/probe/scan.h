@@ -62,7 +62,7 @@ struct operation {
     uint8_t kind;        /* enum operation_kind */
     uint8_t cost;        /* enum probe_cost, of the probe */
     bool zero_is_success; /* ZF at the probe tells success from retry; else every hit is one success */
-    struct place object; /* the object's address - adjust lies here at the probe */
+    struct place object; /* the object's address + adjust lies here at the probe */
     int64_t adjust;
     struct slot slot;
     struct frame_rule rule;

@@ -120,7 +120,7 @@ static void name_site_field(const struct session_target *target, const struct sl
         snprintf(names->field, sizeof(names->field), "result of %.480s()", from);
         return;
     }
-    snprintf(names->field, sizeof(names->field), "in %.480s()", names->function);
+    snprintf(names->field, sizeof(names->field), "%s%.480s()", names->below ? "" : "in ", names->function);
 }
 
 static void name_field(const struct session_target *target, const struct slot *slot, const struct abi_cold_key *key,
@@ -168,6 +168,7 @@ static const struct slot *name_caller(const struct session *session, const struc
     /* An indirect call: what it called has jumped on, and left no trace of itself. */
     name_function(interpreter->file, interpreter->path, returns_to - 1, below, sizeof(below));
     snprintf(names->function, sizeof(names->function), "called by %.500s", below);
+    names->below = true;
     return NULL;
 }
 

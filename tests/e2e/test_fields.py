@@ -1,0 +1,38 @@
+"""Through which field: one shared object, dropped through each kind of container."""
+import pytest
+
+ITERATIONS = 5_000
+EXPECTED = 2 * ITERATIONS
+FIELDS = {
+    "in_tuple": "tuple item",
+    "in_list": "list item",
+    "in_set": "set item",
+    "in_dict": "dict entry",
+    "in_bound_method": "method.im_self",
+    "in_cell": "cell.ob_ref",
+    "in_partial": "partial.fn",
+}
+
+
+def record(hotref, python, case):
+    return hotref.record_workload(python, "fields.py", "--case", case, "--iterations", ITERATIONS)
+
+
+@pytest.mark.parametrize("case", FIELDS)
+def test_a_shared_object_is_named_by_the_field_that_it_was_dropped_through(hotref, python, case):
+    row = record(hotref, python, case).row(type="__main__.Shared", field=FIELDS[case])
+
+    assert (row["ops"], row["threads"], row["field_source"]) == (EXPECTED, 2, "slot")
+    assert row["object"] == "instance of __main__.Shared"
+
+
+def test_an_attribute_in_an_instance_is_named_by_its_class(hotref, python313):
+    row = record(hotref, python313, "in_attribute").row(type="__main__.Shared", field="Plain attribute")
+
+    assert (row["ops"], row["field_source"]) == (EXPECTED, "slot")
+
+
+def test_the_name_of_a_module_is_what_its_functions_share(hotref, python313):
+    row = record(hotref, python313, "in_module_of_function").row(type="str", field="function.func_module")
+
+    assert (row["ops"], row["object"]) == (EXPECTED, "str 'made here'")
