@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "emit/emit.h"
+#include "util/account.h"
 #include "util/error.h"
 
 #define TERMINAL_ROWS 20
@@ -166,10 +167,16 @@ static int report_profile(const struct report *report)
 static int run(int argc, char **argv)
 {
     struct report report = {.input = "hotref.prof", .emitter = &emit_table, .rows = -1};
+    struct account account = account_invoking();
     int status = parse(&report, argc, argv);
 
     if (status)
         return status;
+    /* Reading and writing files needs nothing that sudo gave: they are the invoking user's. */
+    if (account_become(&account)) {
+        fail_errno("cannot become user '%s'", account.name);
+        return command_failed(&command_report, STATUS_FAILED);
+    }
     return report_profile(&report) ? command_failed(&command_report, STATUS_FAILED) : STATUS_OK;
 }
 
