@@ -934,3 +934,26 @@ int on_exec(void *ctx)
     bpf_loop(ABI_TARGETS, end_target, &search, 0);
     return 0;
 }
+
+static long count_child(u32 number, u32 *tgid)
+{
+    struct abi_target *target = bpf_map_lookup_elem(&targets, &number);
+
+    if (!target || !target->tgid)
+        return 1;
+    if (target->tgid == *tgid && target->live)
+        __sync_fetch_and_add(&target->children, 1);
+    return 0;
+}
+
+/* A new process, not a new thread: what it does is not counted, which its parent's user should know. */
+SEC("raw_tp/sched_process_fork")
+int on_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+    struct task_struct *child = (void *)ctx->args[1];
+    u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+    if (BPF_CORE_READ(child, tgid) != tgid)
+        bpf_loop(ABI_TARGETS, count_child, &tgid, 0);
+    return 0;
+}

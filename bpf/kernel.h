@@ -21,6 +21,11 @@ typedef u16 __be16;
 typedef u32 __be32;
 typedef u32 __wsum;
 
+/* include/uapi/linux/bpf.h */
+struct bpf_raw_tracepoint_args {
+    u64 args[0];
+};
+
 #define BPF_ANY 0
 #define BPF_NOEXIST 1
 enum bpf_map_type {
@@ -52,6 +57,7 @@ struct thread_struct {
 };
 
 struct task_struct {
+    int tgid;
     struct signal_struct *signal;
     int exit_code;
     struct thread_struct thread;

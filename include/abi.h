@@ -102,6 +102,7 @@ struct abi_target {
     u64 started_ns, ended_ns; /* boot clock */
     u32 end;              /* enum abi_end */
     u32 status;
+    u64 children;         /* processes that it started */
 };
 
 enum abi_end { ABI_END_RUNNING = 0, ABI_END_EXIT = 1, ABI_END_EXEC = 2 };

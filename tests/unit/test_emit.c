@@ -305,7 +305,7 @@ static void a_file_is_no_terminal(void **state)
     emit_fit(&options, out);
     assert_int_equal(options.width, 0);
     assert_false(options.colour);
-    assert_int_equal(emit_summary(p, out), 0);
+    assert_int_equal(emit_summary(p, NULL, out), 0);
     fclose(out);
     profile_free(p);
 }

@@ -277,7 +277,7 @@ static void the_verdict_without_operations(void **state)
     struct rows *rows = rows_build(p, NULL);
 
     (void)state;
-    says(p, rows, "no object is contended: 0 shared decrements in 1.50 s");
+    says(p, rows, "nothing was counted: there were no shared decrements in 1.50 s");
     p->meta.live_probes = 0;
     says(p, rows, "nothing was measured: none of 5 probes was live");
     p->meta.armed_probes = 0;

@@ -27,7 +27,7 @@
 struct session_bpf {
     struct hotref_bpf *skeleton;
     struct ring_buffer *events;
-    struct bpf_link *on_exit, *on_exec;
+    struct bpf_link *on_exit, *on_exec, *on_fork;
     uint32_t active;           /* the rows that BPF writes to */
     bool full;                 /* BPF asked for them to be taken */
     size_t threads_seen;       /* when names were last looked for, ... */
@@ -437,12 +437,21 @@ static int prove_live(struct session_target *target, const struct session_binary
     return 0;
 }
 
+/* A process that is gone, or only waits to be reaped, has nothing mapped. */
+static bool is_gone(struct process *process)
+{
+    return process_refresh(process) || arrlenu(process->mappings) == 0;
+}
+
 static int start_target(struct session *session, uint32_t number)
 {
     struct session_target *target = &session->targets[number];
 
-    if (attach_target(session, number) || prove_live(target, &session->binaries[target->binary]))
+    if (attach_target(session, number) || prove_live(target, &session->binaries[target->binary])) {
+        if (is_gone(&target->process))
+            fail("process %d ended before its probes were in place: nothing was measured", target->process.pid);
         return -1;
+    }
     target->state.live = 1;
     return update(session->bpf->skeleton->maps.targets, number, &target->state);
 }
@@ -455,7 +464,8 @@ int session_arm(struct session *session)
         return -1;
     bpf->on_exit = bpf_program__attach(bpf->skeleton->progs.on_exit);
     bpf->on_exec = bpf_program__attach(bpf->skeleton->progs.on_exec);
-    if (!bpf->on_exit || !bpf->on_exec)
+    bpf->on_fork = bpf_program__attach(bpf->skeleton->progs.on_fork);
+    if (!bpf->on_exit || !bpf->on_exec || !bpf->on_fork)
         return fail_errno("cannot watch processes exit and exec");
     for (size_t i = 0; i < arrlenu(session->targets); i++) {
         if (start_target(session, i))
@@ -536,6 +546,15 @@ int session_poll(struct session *session, int timeout_ms)
     refresh_targets(session);
     refresh_names(session);
     return bpf->full ? take_rows(session) : 0;
+}
+
+uint64_t session_children(const struct session *session)
+{
+    uint64_t children = 0;
+
+    for (size_t i = 0; i < arrlenu(session->targets); i++)
+        children += session->targets[i].state.children;
+    return children;
 }
 
 size_t session_running(const struct session *session)
@@ -631,6 +650,7 @@ void session_free(struct session *session)
     ring_buffer__free(session->bpf->events);
     bpf_link__destroy(session->bpf->on_exit);
     bpf_link__destroy(session->bpf->on_exec);
+    bpf_link__destroy(session->bpf->on_fork);
     hotref_bpf__destroy(session->bpf->skeleton);
     free(session->bpf);
     free(session);

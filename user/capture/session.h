@@ -56,6 +56,9 @@ int session_poll(struct session *session, int timeout_ms);
 /* Memory that the BPF maps hold, in bytes. */
 uint64_t session_map_bytes(const struct session *session);
 
+/* Child processes that the targets started while they were recorded, and which were not. */
+uint64_t session_children(const struct session *session);
+
 /* Targets that still run and are counted. */
 size_t session_running(const struct session *session);
 

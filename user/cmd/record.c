@@ -20,6 +20,7 @@
 #include "util/error.h"
 
 #define POLL_MS 50
+#define DEFAULT_OUTPUT "hotref.prof"
 #define INITIAL_PID_NAMESPACE "pid:[4026531836]" /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
 
 struct options {
@@ -28,6 +29,7 @@ struct options {
     double delay;
     const char *output;
     char **command;       /* NULL where there is none */
+    char *spelled;        /* what is recorded, for people */
     bool verbose;
     struct account account;
     double started;       /* monotonic seconds */
@@ -57,6 +59,10 @@ static int parse_pid(const char *text, struct options *options)
 
     if (*end || end == text || pid <= 0 || pid > 0x7fffffff)
         return -1;
+    for (size_t i = 0; i < arrlenu(options->pids); i++) {
+        if (options->pids[i] == pid)
+            return 0; /* twice would count twice */
+    }
     arrput(options->pids, (pid_t)pid);
     return 0;
 }
@@ -99,7 +105,7 @@ static int parse(int argc, char **argv, struct options *options)
     };
     int option, status = 0;
 
-    options->output = "hotref.prof";
+    options->output = DEFAULT_OUTPUT;
     optind = 0;
     opterr = 0;
     while (!status && (option = getopt_long(argc, argv, "+:p:d:o:v", longs, NULL)) != -1) {
@@ -121,6 +127,24 @@ static int parse(int argc, char **argv, struct options *options)
     return 0;
 }
 
+/* "-p 4711 (python3.13t app.py)" */
+static void spell_process(FILE *out, const char *before, pid_t pid)
+{
+    char path[64], word[256];
+    FILE *in;
+    size_t size;
+
+    fprintf(out, "%s-p %d (", before, pid);
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+    in = fopen(path, "re");
+    size = in ? fread(word, 1, sizeof(word) - 1, in) : 0;
+    for (size_t i = 0; i + 1 < size; i++)
+        fputc(word[i] ? word[i] : ' ', out);
+    fputc(')', out);
+    if (in)
+        fclose(in);
+}
+
 /* What was recorded, as a user would type it. */
 static char *spell_command(const struct options *options)
 {
@@ -131,7 +155,7 @@ static char *spell_command(const struct options *options)
     for (char **word = options->command; word && *word; word++)
         fprintf(out, "%s%s", word == options->command ? "" : " ", *word);
     for (size_t i = 0; i < arrlenu(options->pids); i++)
-        fprintf(out, "%s-p %d", i ? " " : "", options->pids[i]);
+        spell_process(out, i ? ", " : "", options->pids[i]);
     fclose(out);
     return spelled;
 }
@@ -256,15 +280,15 @@ static void warn_of_gaps(const struct session *session)
 
 static int finish(struct session *session, const struct options *options, struct profile_file *file)
 {
-    char *spelled = spell_command(options);
-    struct profile *profile;
+    struct profile *profile = build_profile(session, options->spelled);
     int status;
 
-    profile = build_profile(session, spelled);
-    free(spelled);
     status = profile_write(profile, file);
+    if (session_children(session))
+        warn("%llu child processes were started and not recorded: record them by themselves, with -p",
+             (unsigned long long)session_children(session));
     if (!status)
-        emit_summary(profile, stderr);
+        emit_summary(profile, strcmp(options->output, DEFAULT_OUTPUT) ? options->output : NULL, stderr);
     profile_free(profile);
     return status;
 }
@@ -309,7 +333,9 @@ static int record_command(struct session *session, const struct options *options
     enum launch_found found = launch_start(options->command, &options->account, &launch, &process, &interpreter);
 
     if (found == LAUNCH_ENDED) {
-        fail("no free-threaded CPython ran in '%s': nothing was measured", options->command[0]);
+        fail("no free-threaded CPython ran in '%s' itself, and its children are not followed: nothing was measured (it "
+             "ended with status %d)",
+             options->command[0], launch_exit_status(&launch));
         found = LAUNCH_FAILED;
     }
     if (found == LAUNCH_FAILED) {
@@ -356,6 +382,7 @@ static int record(struct options *options)
         !(file = profile_create(options->output, options->account.uid, options->account.gid)))
         return command_failed(&command_record, STATUS_RECORD_FAILED);
     catch_signals();
+    options->spelled = spell_command(options);
     session = session_new();
     if (options->command) {
         status = record_command(session, options, cached ? scans : NULL, file);
@@ -366,6 +393,7 @@ static int record(struct options *options)
         status = STATUS_OK;
     }
     session_free(session);
+    free(options->spelled);
     return status;
 }
 
@@ -393,8 +421,8 @@ const struct command command_record = {
             "  -- CMD ARG...        run CMD and record the CPython that it is or becomes by exec\n"
             "\n"
             "At the end the verdict and the ten hottest rows appear on stderr. With CMD the exit status is\n"
-            "CMD's, 128 + N if signal N ended it, 127 if it was not found; 125 if the profile could not be\n"
-            "written or nothing could be measured. Under sudo, CMD runs as the invoking user, and the profile\n"
-            "is that user's.\n",
+            "CMD's, 128 + N if signal N ended it, 127 if it was not found; 125 if it could not be run,\n"
+            "the profile could not be written or nothing could be measured. Under sudo, CMD runs as the\n"
+            "invoking user, and the profile is that user's. Child processes are not recorded.\n",
     .run = run,
 };

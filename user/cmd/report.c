@@ -12,6 +12,8 @@
 #include "util/account.h"
 #include "util/error.h"
 
+#define DEFAULT_INPUT "hotref.prof"
+
 #define TERMINAL_ROWS 20
 
 struct report {
@@ -124,7 +126,8 @@ static FILE *open_output(const char *path)
 
 static int print(const struct report *report, const struct profile *profile, FILE *out)
 {
-    struct emit_options options = {.all = report->all};
+    bool usual = strcmp(report->input, DEFAULT_INPUT) == 0;
+    struct emit_options options = {.all = report->all, .input = usual ? NULL : report->input};
     struct rows *rows = rows_build(profile, report->key);
     int status;
 
@@ -166,7 +169,7 @@ static int report_profile(const struct report *report)
 
 static int run(int argc, char **argv)
 {
-    struct report report = {.input = "hotref.prof", .emitter = &emit_table, .rows = -1};
+    struct report report = {.input = DEFAULT_INPUT, .emitter = &emit_table, .rows = -1};
     struct account account = account_invoking();
     int status = parse(&report, argc, argv);
 

@@ -38,9 +38,9 @@ void emit_fit(struct emit_options *options, FILE *out)
     options->colour = wants_colour();
 }
 
-int emit_summary(const struct profile *profile, FILE *out)
+int emit_summary(const struct profile *profile, const char *input, FILE *out)
 {
-    struct emit_options options = {.max_rows = SUMMARY_ROWS};
+    struct emit_options options = {.max_rows = SUMMARY_ROWS, .input = input};
     struct rows *rows = rows_build(profile, NULL);
     int status;
 

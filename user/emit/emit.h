@@ -11,6 +11,7 @@ struct emit_options {
     bool all;     /* rows of a single thread too */
     int width;    /* of the terminal; 0 where out is none: nothing is cut then */
     bool colour;
+    const char *input; /* the profile's path, for a hint of what to type; NULL where it is the default one */
 };
 
 struct emitter {
@@ -29,6 +30,6 @@ const struct emitter *emitter_find(const char *name); /* NULL if there is none *
 void emit_fit(struct emit_options *options, FILE *out);
 
 /* What stands at the end of a recording: the verdict and the ten hottest rows, as a table that fits out. */
-int emit_summary(const struct profile *profile, FILE *out);
+int emit_summary(const struct profile *profile, const char *input, FILE *out);
 
 #endif

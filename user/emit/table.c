@@ -38,7 +38,7 @@ static const char *field_of(const struct row *row)
 
 static const char *object_of(const struct row *row)
 {
-    return row->object;
+    return row->label;
 }
 
 static const char *function_of(const struct row *row)
@@ -257,8 +257,9 @@ static void print_rows(FILE *out, const struct emit_options *options, const stru
             style(out, options, PLAIN);
     }
     if (shown < count)
-        print_line(out, options, "and %s more: 'hotref report -n 0' shows all",
-                   number_grouped(count - shown, number));
+        print_line(out, options, "and %s more: 'hotref report%s%s -n 0%s' shows all",
+                   number_grouped(count - shown, number), options->input ? " -i " : "",
+                   options->input ? options->input : "", options->all ? " --all" : "");
 }
 
 static void print_verdict(FILE *out, const struct emit_options *options, const struct profile *profile,

@@ -172,6 +172,19 @@ static const char *fold_name(struct rows *rows, uint64_t objects)
     return name;
 }
 
+/* "51 x list": so many objects that share a name are not one that so many threads share. */
+static const char *counted_name(struct rows *rows, const struct row *row)
+{
+    char number[NUMBER_SIZE], *name;
+
+    if (row->fold || row->objects < 2)
+        return row->object;
+    if (asprintf(&name, "%s x %s", number_grouped(row->objects, number), row->object) < 0)
+        return row->object;
+    arrput(rows->owned, name);
+    return name;
+}
+
 struct row row_sum(const struct profile *profile, struct rows *rows, struct entry *entries, size_t count)
 {
     struct row row = {
@@ -187,5 +200,6 @@ struct row row_sum(const struct profile *profile, struct rows *rows, struct entr
     sum_sites(profile, rows, &row, entries, count);
     if (row.fold)
         row.object = fold_name(rows, row.objects);
+    row.label = counted_name(rows, &row);
     return row;
 }

@@ -18,6 +18,7 @@ struct row {
     const char *type;
     const char *field;
     const char *object;     /* a fold of N objects reads "1,234 others" and belongs to the rows */
+    const char *label;      /* object, with the number of objects before it where there are several of the name */
     const char *owner;
     const char *function;   /* of the site with most operations */
     const char **thread_names; /* distinct and sorted */

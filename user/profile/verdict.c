@@ -145,6 +145,11 @@ static void print_uncontended(FILE *out, const struct profile *profile, const st
 {
     char number[NUMBER_SIZE];
 
+    if (!total_ops(rows)) {
+        fprintf(out, "nothing was counted: there were no %s", op_word(profile));
+        print_duration(out, profile);
+        return;
+    }
     fprintf(out, "no object is contended%s: ", rows->elsewhere_ops ? " through one field" : "");
     fprintf(out, "%s %s", number_grouped(total_ops(rows), number), op_word(profile));
     print_duration(out, profile);

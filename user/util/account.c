@@ -18,10 +18,10 @@ static bool from_environment(const char *name, unsigned long *value)
     const char *text = getenv(name);
     char *end;
 
-    if (!text || !*text)
+    if (!text || *text < '0' || *text > '9')
         return false;
     *value = strtoul(text, &end, 10);
-    return *end == '\0';
+    return *end == '\0' && *value < UINT32_MAX; /* (uid_t)-1 is nobody's */
 }
 
 struct account account_invoking(void)
