@@ -169,7 +169,7 @@ static void rows_are_limited_and_counted(void **state)
     char *text = emitted(&emit_table, p, (struct emit_options){.max_rows = 1, .all = true});
 
     (void)state;
-    contains(text, "and 2 more: 'hotref report -n 0' shows all");
+    contains(text, "and 2 more: 'hotref report -n 0 --all' shows all");
     lacks(text, "func_code ");
     contains(text, "3.14");
     free(text);
