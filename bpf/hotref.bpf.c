@@ -24,7 +24,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* Knobs, set before loading. */
 const volatile u32 plain = 0;     /* 1: count per object only; 2: do nothing at all. For make bench */
-const volatile u32 full_at = ABI_ROWS / 2;
+const volatile u32 full_at = ABI_ROWS / 4;
 
 /* Which of the two row maps is written to; the user side flips it and takes the other one. */
 volatile u32 active_rows;
@@ -649,7 +649,7 @@ static __always_inline void count_row(u32 target)
     struct in_flight *mine = bpf_map_lookup_elem(&in_flight, &zero);
     struct abi_event *event;
 
-    /* Each CPU tells whenever it has made its share of half the rows. */
+    /* Each CPU tells whenever it has made its share of those that may wait. */
     if (mine && ++mine->rows % full_at == 0 && (event = new_event(ABI_EVENT_FULL, target)))
         bpf_ringbuf_submit(event, 0);
 }

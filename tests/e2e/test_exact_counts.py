@@ -104,7 +104,9 @@ def test_two_hundred_thousand_messages_fold_and_lose_nothing(hotref, python):
 
     assert report.json["complete"] and report.json["lost"] == 0
     rows = matching(report.all_rows, type=re.compile(r"(^|\.)Message$"))
-    assert sum(row["handoffs"] for row in rows) == messages
+    cold = report.json["cold_ops"]  # where the recorder got no processor in time; counted, but by place alone
+    assert messages - cold <= sum(row["handoffs"] for row in rows) <= messages
+    assert sum(row["ops"] for row in rows) + cold >= messages
     assert any(row["fold"] and re.fullmatch(r"[\d,]+ others", row["object"]) for row in rows)
 
 

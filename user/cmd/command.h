@@ -3,7 +3,7 @@
 #define HOTREF_CMD_COMMAND_H
 
 /* Exit statuses. record ends with its CMD's own where it ran one (docs in record.c). */
-enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_RECORD_FAILED = 125,  STATUS_NOT_FOUND = 127 };
+enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_RECORD_FAILED = 125, STATUS_NOT_FOUND = 127 };
 
 struct command {
     const char *name;
