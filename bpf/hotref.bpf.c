@@ -283,7 +283,9 @@ __noinline int find_type(u64 type, u32 target, const struct abi_layout *layout, 
 
     if (!layout || !found)
         return 0;
-    if (known && known->announced) {
+    u64 name = type ? read_u64(type + (layout ? layout->type_name : 0)) : 0;
+
+    if (known && known->announced && (known->name == name || known->kind == ABI_KIND_NO_TYPE)) {
         *found = *known;
         return 0;
     }
@@ -293,6 +295,7 @@ __noinline int find_type(u64 type, u32 target, const struct abi_layout *layout, 
         found->kind = ABI_KIND_NO_TYPE;
     else if (read_u64(type + layout->type_flags) & TYPE_SUBCLASS)
         found->kind = ABI_KIND_TYPE;
+    found->name = name;
     found->announced = found->kind == ABI_KIND_NO_TYPE || announce_type(type, target, layout);
     bpf_map_update_elem(&types, &key, found, BPF_ANY);
     return 0;
@@ -525,8 +528,12 @@ static __always_inline u64 identity(u32 kind, u32 mask, const struct object *obj
         sum += (u32)object->words[1] * 0xff51afd7ed558ccdull;
     if (kind == ABI_KIND_BYTES && object->words[0])
         sum += (u8)object->words[2] * 0xc4ceb9fe1a85ec53ull;
-    if (kind == ABI_KIND_STR && ((object->words[2] >> (layout->ascii_bit & 31)) & 1))
-        sum += (object->words[0] < 8 ? (u8)object->words[3] : object->words[3]) * 0x94d049bb133111ebull;
+    /* A string by its hash, once that is known, else by its first characters: rows that split so have one name. */
+    if (kind == ABI_KIND_STR && object->words[1] != ~0ull)
+        sum += object->words[1] * 0xff51afd7ed558ccdull;
+    else if (kind == ABI_KIND_STR && ((object->words[2] >> (layout->ascii_bit & 31)) & 1))
+        sum += (object->words[3] & (object->words[0] < 8 ? (1ull << (8 * (object->words[0] & 7))) - 1 : ~0ull)) *
+               0x94d049bb133111ebull;
     return sum;
 }
 

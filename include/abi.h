@@ -188,6 +188,7 @@ struct abi_type {
     u32 mask;             /* bit i: the word at object + 32 + 8 * i never changes while the object lives */
     u16 kind;
     u16 announced;
+    u64 name;             /* tp_name when it was announced: another one is another type */
 };
 
 /* Offsets that BPF needs; see user/target/layout.h for where they come from. */
@@ -255,7 +256,7 @@ _Static_assert(sizeof(struct abi_caller) == 8 + 96 + 8 + 56, "abi");
 _Static_assert(sizeof(struct abi_key) == 48, "abi");
 _Static_assert(sizeof(struct abi_row) == 64, "abi");
 _Static_assert(sizeof(struct abi_cold_key) == 40, "abi");
-_Static_assert(sizeof(struct abi_type) == 8, "abi");
+_Static_assert(sizeof(struct abi_type) == 16, "abi");
 _Static_assert(sizeof(struct abi_text) == 168, "abi");
 
 #endif

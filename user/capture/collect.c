@@ -24,13 +24,27 @@ static void collect_object(struct collector *collector, const struct abi_event *
     hmputs(collector->objects, added);
 }
 
+/* What lies behind a text's bytes is nothing. */
+static bool same_texts(const struct abi_event *a, const struct abi_event *b)
+{
+    for (int i = 0; i < ABI_TEXTS; i++) {
+        if (a->text[i].bytes != b->text[i].bytes || a->text[i].bytes > ABI_TEXT ||
+            memcmp(a->text[i].data, b->text[i].data, a->text[i].bytes) != 0)
+            return false;
+    }
+    return true;
+}
+
 static void collect_type(struct collector *collector, const struct abi_event *event)
 {
     struct abi_type_key key = {.type = event->object, .target = event->target};
     struct collected_type added = {.key = key};
+    ptrdiff_t known = hmgeti(collector->types, key);
 
-    if (hmgeti(collector->types, key) >= 0)
+    if (known >= 0) {
+        collector->types[known].reused |= !same_texts(collector->types[known].event, event);
         return;
+    }
     added.event = copy_event(event);
     hmputs(collector->types, added);
 }
@@ -61,12 +75,21 @@ static void add_counts(struct abi_counts *sum, const struct abi_counts *counts)
     sum->bounces += counts->bounces;
 }
 
+struct abi_key collect_key(const struct abi_key *key, const struct abi_row *row)
+{
+    struct abi_key kept = *key;
+
+    kept.generation = row->identity * 0x9e3779b97f4a7c15u ^ row->type;
+    return kept;
+}
+
 void collect_row(struct collector *collector, const struct abi_key *key, const struct abi_row *row)
 {
-    ptrdiff_t at = hmgeti(collector->rows, *key);
+    struct collected_row added = {collect_key(key, row), *row};
+    ptrdiff_t at = hmgeti(collector->rows, added.key);
 
     if (at < 0)
-        hmputs(collector->rows, ((struct collected_row){*key, *row}));
+        hmputs(collector->rows, added);
     else
         add_counts(&collector->rows[at].value.counts, &row->counts);
 }

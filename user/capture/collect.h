@@ -3,6 +3,7 @@
 #ifndef HOTREF_CAPTURE_COLLECT_H
 #define HOTREF_CAPTURE_COLLECT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "abi.h"
@@ -38,6 +39,7 @@ struct collected_object {
 struct collected_type {
     struct abi_type_key key;
     struct abi_event *event;
+    bool reused;             /* another type came to stand there */
 };
 
 struct collected_thread {
@@ -59,6 +61,10 @@ void collect_free(struct collector *collector); /* takes a zeroed struct */
 
 /* Takes one event from the ring buffer; those that are no description are not for here and are passed over. */
 void collect_event(struct collector *collector, const struct abi_event *event);
+
+/* The key that a row is kept under. BPF's generation 0 is whatever came first in one of its maps: over several, only
+ * the identity tells objects at one address apart. */
+struct abi_key collect_key(const struct abi_key *key, const struct abi_row *row);
 
 void collect_row(struct collector *collector, const struct abi_key *key, const struct abi_row *row);
 void collect_cold(struct collector *collector, const struct abi_cold_key *key, const struct abi_counts *counts);

@@ -28,6 +28,7 @@ static void run_child(char *const *argv, const struct account *account, int go, 
 
     if (read(go, &byte, 1) != 1)
         _exit(125);
+    signal(SIGPIPE, SIG_DFL); /* hotref ignores it, and that would be inherited */
     if (account_become(account) == 0)
         execvp(argv[0], argv);
     reason = errno;
@@ -60,10 +61,21 @@ int launch_exit_status(const struct launch *launch)
                                             : WEXITSTATUS(launch->wait_status);
 }
 
+static bool is_group_stop(int status)
+{
+    int number = WSTOPSIG(status);
+
+    return WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_STOP &&
+           (number == SIGSTOP || number == SIGTSTP || number == SIGTTIN || number == SIGTTOU);
+}
+
 /* Lets the tracee go on, with the signal that stopped it if one did, and waits for its next stop or its end. */
 static int go_on(struct launch *launch, int signal_number)
 {
-    if (ptrace(PTRACE_CONT, launch->pid, NULL, (void *)(intptr_t)signal_number))
+    /* Who was stopped by job control stays so until SIGCONT, as if nobody traced it. */
+    if (is_group_stop(launch->wait_status)
+            ? ptrace(PTRACE_LISTEN, launch->pid, NULL, NULL)
+            : ptrace(PTRACE_CONT, launch->pid, NULL, (void *)(intptr_t)signal_number))
         return fail_errno("cannot follow process %d", launch->pid);
     take_status(launch, 0);
     return 0;

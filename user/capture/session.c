@@ -457,7 +457,12 @@ static int start_target(struct session *session, uint32_t number)
         return -1;
     }
     target->state.live = 1;
-    return update(session->bpf->skeleton->maps.targets, number, &target->state);
+    if (update(session->bpf->skeleton->maps.targets, number, &target->state))
+        return -1;
+    /* Had it ended just before that, nobody would tell. */
+    if (is_gone(&target->process))
+        return fail("process %d ended before its probes were in place: nothing was measured", target->process.pid);
+    return 0;
 }
 
 int session_arm(struct session *session)
@@ -624,7 +629,8 @@ int session_stop(struct session *session)
     }
     refresh_targets(session);
     ring_buffer__consume(bpf->events);
-    if (take_rows(session) || take_all(bpf->skeleton->maps.cold, take_cold, &session->collector))
+    /* Both maps: who was interrupted long ago may have come back to the one that was taken before. */
+    if (take_rows(session) || take_rows(session) || take_all(bpf->skeleton->maps.cold, take_cold, &session->collector))
         return -1;
     ring_buffer__consume(bpf->events);
     take_stats(session);

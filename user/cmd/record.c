@@ -186,14 +186,27 @@ static int check_root(void)
     return geteuid() == 0 ? 0 : fail("recording puts probes into the kernel: run hotref as root ('sudo hotref record')");
 }
 
-static int add_process(struct session *session, pid_t pid, const char *scans)
+/* The cached scans are the invoking user's files, to be read and written as that user. */
+static int add(struct session *session, const struct options *options, struct process *process,
+               struct interpreter *interpreter, const char *scans)
+{
+    int status;
+
+    if (account_assume(&options->account))
+        return fail_errno("cannot become user '%s'", options->account.name);
+    status = session_add(session, process, interpreter, scans);
+    account_resume(&options->account);
+    return status;
+}
+
+static int add_process(struct session *session, const struct options *options, pid_t pid, const char *scans)
 {
     struct process process = {0};
     struct interpreter interpreter = {0};
 
     if (process_open(pid, &process))
         return -1;
-    if (interpreter_find(&process, &interpreter) || session_add(session, &process, &interpreter, scans)) {
+    if (interpreter_find(&process, &interpreter) || add(session, options, &process, &interpreter, scans)) {
         interpreter_close(&interpreter);
         process_close(&process);
         return -1;
@@ -278,12 +291,13 @@ static void warn_of_gaps(const struct session *session)
     }
 }
 
-static int finish(struct session *session, const struct options *options, struct profile_file *file)
+static int finish(struct session *session, const struct options *options, struct profile_file **file)
 {
     struct profile *profile = build_profile(session, options->spelled);
     int status;
 
-    status = profile_write(profile, file);
+    status = profile_write(profile, *file);
+    *file = NULL; /* written or not, it is gone */
     if (session_children(session))
         warn("%llu child processes were started and not recorded: record them by themselves, with -p",
              (unsigned long long)session_children(session));
@@ -294,11 +308,11 @@ static int finish(struct session *session, const struct options *options, struct
 }
 
 static int record_processes(struct session *session, const struct options *options, const char *scans,
-                            struct profile_file *file)
+                            struct profile_file **file)
 {
     sleep_interruptibly(options->delay);
     for (size_t i = 0; i < arrlenu(options->pids); i++) {
-        if (add_process(session, options->pids[i], scans))
+        if (add_process(session, options, options->pids[i], scans))
             return -1;
     }
     if (arm(session, options))
@@ -323,14 +337,26 @@ static int record_held(struct session *session, const struct options *options, s
     return 0;
 }
 
+/* The recording is over; the command may go on for long, and signals meant for it are handed on. */
+static void await_command(struct launch *launch)
+{
+    while (!launch_ended(launch, false)) {
+        if (interrupted && interrupted != SIGINT)
+            kill(launch->pid, interrupted);
+        interrupted = 0;
+        poll(NULL, 0, POLL_MS);
+    }
+}
+
 /* The command's own status is ours, unless there is none or hotref itself failed. */
 static int record_command(struct session *session, const struct options *options, const char *scans,
-                          struct profile_file *file)
+                          struct profile_file **file)
 {
     struct launch launch = {0};
     struct process process = {0};
     struct interpreter interpreter = {0};
     enum launch_found found = launch_start(options->command, &options->account, &launch, &process, &interpreter);
+    int status;
 
     if (found == LAUNCH_ENDED) {
         fail("no free-threaded CPython ran in '%s' itself, and its children are not followed: nothing was measured (it "
@@ -339,26 +365,18 @@ static int record_command(struct session *session, const struct options *options
         found = LAUNCH_FAILED;
     }
     if (found == LAUNCH_FAILED) {
-        profile_discard(file);
         return command_failed(&command_record,
                               launch.exec_errno == ENOENT ? STATUS_NOT_FOUND : STATUS_RECORD_FAILED);
     }
-    if (session_add(session, &process, &interpreter, scans)) {
+    if (add(session, options, &process, &interpreter, scans)) {
         launch_kill(&launch);
-        profile_discard(file);
         return command_failed(&command_record, STATUS_RECORD_FAILED);
     }
-    if (record_held(session, options, &launch)) {
-        profile_discard(file);
-        launch_ended(&launch, true);
-        return command_failed(&command_record, STATUS_RECORD_FAILED);
-    }
-    if (interrupted && interrupted != SIGINT)
-        kill(launch.pid, interrupted);
-    launch_ended(&launch, true);
-    if (finish(session, options, file))
-        return command_failed(&command_record, STATUS_RECORD_FAILED);
-    return launch_exit_status(&launch);
+    status = record_held(session, options, &launch) || finish(session, options, file);
+    if (status)
+        command_failed(&command_record, STATUS_RECORD_FAILED);
+    await_command(&launch);
+    return status ? STATUS_RECORD_FAILED : launch_exit_status(&launch);
 }
 
 static void catch_signals(void)
@@ -368,6 +386,25 @@ static void catch_signals(void)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
+    sigaction(SIGQUIT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a reader that leaves early must not cost the profile */
+}
+
+/* What is the invoking user's is made as that user: a folder that the user may not write to shows before the recording. */
+static struct profile_file *reserve(const struct options *options, char *scans, size_t size)
+{
+    const struct account *account = &options->account;
+    struct profile_file *file;
+
+    if (account_assume(account)) {
+        fail_errno("cannot become user '%s'", account->name);
+        return NULL;
+    }
+    if (account_cache_folder(account, "scans", scans, size))
+        *scans = '\0';
+    file = profile_create(options->output, account->uid, account->gid);
+    account_resume(account);
+    return file;
 }
 
 static int record(struct options *options)
@@ -375,23 +412,20 @@ static int record(struct options *options)
     struct session *session;
     struct profile_file *file;
     char scans[512];
-    bool cached = account_cache_folder(&options->account, "scans", scans, sizeof(scans)) == 0;
     int status;
 
-    if (check_root() || check_namespace() ||
-        !(file = profile_create(options->output, options->account.uid, options->account.gid)))
+    if (check_root() || check_namespace() || !(file = reserve(options, scans, sizeof(scans))))
         return command_failed(&command_record, STATUS_RECORD_FAILED);
     catch_signals();
     options->spelled = spell_command(options);
     session = session_new();
-    if (options->command) {
-        status = record_command(session, options, cached ? scans : NULL, file);
-    } else if (record_processes(session, options, cached ? scans : NULL, file)) {
-        profile_discard(file);
+    if (options->command)
+        status = record_command(session, options, *scans ? scans : NULL, &file);
+    else if (record_processes(session, options, *scans ? scans : NULL, &file))
         status = command_failed(&command_record, STATUS_RECORD_FAILED);
-    } else {
+    else
         status = STATUS_OK;
-    }
+    profile_discard(file);
     session_free(session);
     free(options->spelled);
     return status;

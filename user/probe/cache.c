@@ -87,6 +87,50 @@ static bool fits_code(const struct scan *scan, const struct elf_file *file)
     return fits;
 }
 
+static bool is_place(const struct place *place)
+{
+    return place->kind <= PLACE_FIXED && place->reg < REG_COUNT;
+}
+
+static bool is_slot(const struct slot *slot)
+{
+    return slot->kind <= SLOT_STATIC && slot->argument < ARGUMENTS && is_place(&slot->base) &&
+           is_place(&slot->outer) && *(const uint8_t *)&slot->behind <= 1;
+}
+
+static bool is_rule(const struct frame_rule *rule)
+{
+    bool good = true;
+
+    for (int i = 0; i < SAVED_REGS; i++)
+        good &= is_place(&rule->saved[i]);
+    return good;
+}
+
+/* What the rest of hotref takes for granted: numbers that serve as indexes, and the order that searches need. */
+static bool is_sound(const struct scan *scan)
+{
+    for (size_t i = 0; i < arrlenu(scan->operations); i++) {
+        const struct operation *operation = &scan->operations[i];
+
+        if (operation->kind > OPERATION_ADD || !is_place(&operation->object) || !is_slot(&operation->slot) ||
+            !is_rule(&operation->rule))
+            return false;
+    }
+    for (size_t i = 0; i < arrlenu(scan->callers); i++) {
+        const struct caller *caller = &scan->callers[i];
+
+        if (caller->returns_to <= (i ? caller[-1].returns_to : scan->text_start) ||
+            caller->returns_to > scan->text_end || !is_rule(&caller->rule))
+            return false;
+        for (int argument = 0; argument < ARGUMENTS; argument++) {
+            if (!is_slot(&caller->arguments[argument]))
+                return false;
+        }
+    }
+    return true;
+}
+
 static bool read_records(FILE *in, const struct head *head, struct scan *scan)
 {
     struct head found;
@@ -116,7 +160,7 @@ static struct scan *load(const struct elf_file *file, const char *path)
     elf_file_text(file, &start, &end);
     good = in && fread(&head, sizeof(head), 1, in) == 1 && head.operations <= MOST_RECORDS &&
            head.callers <= MOST_RECORDS && head.text_start == start && head.text_end == end &&
-           read_records(in, &head, scan) && fits_code(scan, file);
+           read_records(in, &head, scan) && is_sound(scan) && fits_code(scan, file);
     if (in)
         fclose(in);
     if (good)

@@ -236,6 +236,10 @@ static void store(struct flow *flow, const struct op *op, struct flow_state *sta
         escape(flow, offset);
     if (op->segment)
         return;
+    /* An array on the stack, written at an index. */
+    if (address && value_of(flow, address)->kind == VALUE_SCALED &&
+        on_stack(flow, value_of(flow, address)->a, &offset))
+        escape(flow, offset);
     /* String instructions name no address. */
     if (address && on_stack(flow, address, &offset))
         stack_store(flow, op, state, offset, op->width ? op->width : 8, stored);
@@ -247,6 +251,8 @@ static void push(struct flow *flow, const struct op *op, struct flow_state *stat
 {
     int64_t offset;
 
+    if (pushed && on_stack(flow, pushed, &offset))
+        escape(flow, offset);
     state->at[RSP] = add(flow, state->at[RSP], -8);
     if (on_stack(flow, state->at[RSP], &offset))
         stack_store(flow, op, state, offset, 8, pushed ? pushed : unknown(flow, op, NO_REG));
@@ -309,9 +315,12 @@ static value_id lea(struct flow *flow, const struct op *op, const struct flow_st
 static value_id compute(struct flow *flow, const struct op *op, struct flow_state *state)
 {
     value_id dst = op->dst == NO_REG ? 0 : state->at[op->dst], src = op->src == NO_REG ? 0 : state->at[op->src];
+    int64_t offset;
 
     switch (op->code) {
     case OP_MOVE:
+        if (op->dst != RSP && op->dst != RBP && on_stack(flow, src, &offset))
+            escape(flow, offset);
         return src;
     case OP_CONST:
         return value(flow, (struct value){.kind = VALUE_CONST, .c = op->value});

@@ -126,8 +126,13 @@ size_t plan_index(const struct scan *scan, const struct abi_caller *callers, uin
 
     for (size_t i = 0; i < arrlenu(callers); i++) {
         uint64_t at = (callers[i].returns_to - scan->text_start) / 4;
-        uint16_t *index = &chunks[at / ABI_CALLER_CHUNK].index[at % ABI_CALLER_CHUNK];
+        uint16_t *index;
 
+        if (at / ABI_CALLER_CHUNK >= plan_chunks(scan)) {
+            left_out++;
+            continue;
+        }
+        index = &chunks[at / ABI_CALLER_CHUNK].index[at % ABI_CALLER_CHUNK];
         if (*index || first + i + 1 > UINT16_MAX)
             left_out++;
         else

@@ -94,7 +94,8 @@ static text_id type_text(struct builder *builder, uint64_t type, uint32_t target
     if (known >= 0)
         return builder->types[known].value;
     described = hmgeti(collector->types, key);
-    if (described >= 0)
+    /* Two classes that lived at one address, one after the other: which one this was cannot be told. */
+    if (described >= 0 && !collector->types[described].reused)
         name_type(collector->types[described].event, name, sizeof(name));
     hmput(builder->types, key, profile_text(builder->profile, name));
     return hmget(builder->types, key);
@@ -108,17 +109,24 @@ static const char *python_name(const struct session_target *target, const struct
     return thread->tid == target->process.inner_pid ? "MainThread" : NULL;
 }
 
-/* The name of the thread with this thread pointer; of several that had it one after the other, the last. tid: in the
- * process's own pid namespace, or 0 for any. */
+/* The name of the thread with this thread pointer; NULL where several had it one after the other and it cannot be told
+ * which is meant. tid: in the process's own pid namespace, or 0 for any. */
 static const char *name_by_pointer(const struct session_target *target, uint64_t pointer, pid_t tid)
 {
-    for (size_t i = arrlenu(target->threads); pointer && i-- > 0;) {
+    const char *name = NULL;
+    pid_t found = 0;
+
+    for (size_t i = 0; pointer && i < arrlenu(target->threads); i++) {
         const struct python_thread *thread = &target->threads[i];
 
-        if (thread->pointer == pointer && (!tid || thread->tid == tid) && python_name(target, thread))
-            return python_name(target, thread);
+        if (thread->pointer != pointer || (tid && thread->tid != tid))
+            continue;
+        if (found && found != thread->tid)
+            return NULL;
+        found = thread->tid;
+        name = python_name(target, thread) ? python_name(target, thread) : name;
     }
-    return NULL;
+    return name;
 }
 
 static const char *owner_name(const struct session_target *target, uint64_t pointer)

@@ -66,7 +66,7 @@ static int set_capabilities(uint64_t kept)
 
 int account_drop(const struct account *account)
 {
-    uint64_t kept = 1ull << CAP_SYS_PTRACE;
+    uint64_t kept = 1ull << CAP_SYS_PTRACE | 1ull << CAP_KILL;
 
     if (!account->is_other)
         return set_capabilities(kept | 1ull << CAP_DAC_OVERRIDE);
@@ -76,13 +76,27 @@ int account_drop(const struct account *account)
     return set_capabilities(kept);
 }
 
+int account_assume(const struct account *account)
+{
+    if (!account->is_other)
+        return 0;
+    return setegid(account->gid) || seteuid(account->uid) ? -1 : 0;
+}
+
+void account_resume(const struct account *account)
+{
+    /* Going back to what one really is cannot fail, and to go on as somebody else would be worse than to end. */
+    if (account->is_other && (seteuid(0) || setegid(0)))
+        abort();
+}
+
 /* One folder, owned by the user; never one that someone else put there, and no link. */
 static int own_folder(const struct account *account, const char *path)
 {
     struct stat found;
 
     if (mkdir(path, 0700) == 0)
-        return lchown(path, account->uid, account->gid);
+        return 0;
     if (errno != EEXIST || lstat(path, &found) || !S_ISDIR(found.st_mode) || found.st_uid != account->uid)
         return -1;
     return 0;

@@ -22,10 +22,16 @@ struct account account_invoking(void);
 int account_become(const struct account *account);
 
 /* For hotref itself, once its probes are in place: becomes that user but for looking into other processes' memory
- * (CAP_SYS_PTRACE); as root proper it keeps its files too (CAP_DAC_OVERRIDE). -1 with errno. */
+ * (CAP_SYS_PTRACE) and handing signals on (CAP_KILL); as root proper it keeps its files too (CAP_DAC_OVERRIDE). -1 with errno. */
 int account_drop(const struct account *account);
 
-/* Writes "CACHE/hotref/NAME" to path, CACHE being $XDG_CACHE_HOME or HOME/.cache, making the folders as the user's own; -1 without a sentence where that
+/* In between: while assumed, files are opened, made and looked up as that user, and account_resume() is root again.
+ * account_assume() returns 0, or -1 with errno. */
+int account_assume(const struct account *account);
+void account_resume(const struct account *account);
+
+/* Writes "CACHE/hotref/NAME" to path, CACHE being $XDG_CACHE_HOME or HOME/.cache, making the folders; to be called while the account is
+ * assumed; -1 without a sentence where that
  * cannot be had. */
 int account_cache_folder(const struct account *account, const char *name, char *path, size_t size);
 
