@@ -20,7 +20,9 @@ char LICENSE[] SEC("license") = "GPL";
 #define HEAP_TYPE (1ull << 9)
 #define INLINE_VALUES (1ull << 2)
 #define DICT_ENTRIES 8
-#define LAST_CPU_SLOTS 16384
+#define ADDRESS_SLOTS 16384
+#define ADDRESS_MASK 0xffffffffffffull
+#define MERGED_ONE 7     /* ob_ref_shared: one reference, merged; dropping it ends the object */
 
 /* Knobs, set before loading. */
 const volatile u32 plain = 0;     /* 1: count per object only; 2: do nothing at all. For make bench */
@@ -92,13 +94,22 @@ struct {
     __type(value, u32);
 } threads SEC(".maps");
 
-/* By address: which object's count was changed last, and on which CPU. Collisions lose bounces, never make any. */
+/* By address: on which CPU the count there was changed last, and which object stands there. Addresses that share a
+ * slot lose bounces and lives, never make any. */
+struct at_address {
+    u64 last;             /* address, CPU, target */
+    u64 address;
+    u64 owner;            /* ob_tid when last seen */
+    u32 life;
+    u16 queued;           /* handed to its owner: queued or merged for the rest of its life */
+    u16 ended;
+};
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, LAST_CPU_SLOTS);
+    __uint(max_entries, ADDRESS_SLOTS);
     __type(key, u32);
-    __type(value, u64);
-} last_cpus SEC(".maps");
+    __type(value, struct at_address);
+} addresses SEC(".maps");
 
 /* Programs that are writing to rows_0 and rows_1 right now, and rows made since the start. */
 struct in_flight {
@@ -506,6 +517,7 @@ __noinline int settle_base(struct abi_key *key, const struct bases *bases, const
 /* Objects */
 
 struct object {
+    u64 life;
     u64 owner;
     u64 type;
     u64 words[4];         /* object + 32 .. object + 64 */
@@ -589,7 +601,7 @@ __noinline int describe(const struct abi_key *key, struct abi_row *row, const st
         return 0;
     at = key->object;
     event->object = at;
-    event->identity = row->identity;
+    event->identity = ABI_IDENTITY(row);
     event->type = row->type;
     event->owner = row->owner;
     event->kind = row->kind;
@@ -675,6 +687,7 @@ __noinline int add_row(u32 which, const struct abi_key *key, const struct object
     row.mask = type.mask;
     row.owner = object->owner;
     row.identity = identity(type.kind, type.mask, object, layout);
+    row.life = object->life;
     if (which ? bpf_map_update_elem(&rows_1, key, &row, BPF_NOEXIST)
               : bpf_map_update_elem(&rows_0, key, &row, BPF_NOEXIST))
         return -1;
@@ -702,12 +715,15 @@ static __always_inline struct abi_row *find_row(u32 which, struct abi_key *key, 
         return row;
     find_type(object->type, key->target, layout, &type);
     key->generation =
-        (object->type * 0x9e3779b97f4a7c15ull ^ identity(type.kind, type.mask, object, layout)) | 1;
+        ((object->type * 0x9e3779b97f4a7c15ull ^ identity(type.kind, type.mask, object, layout)) | 1) + 2 * object->life;
     row = look_up(which, key);
-    return row || add_row(which, key, object, layout) ? row : look_up(which, key);
+    return row || !may_add || add_row(which, key, object, layout) ? row : look_up(which, key);
 }
 
-__noinline int count_cold(const struct abi_key *key, u64 type, u64 failed, u64 handoff, u64 bounced)
+/* flags: what this operation was. */
+enum { FAILED = 1, HANDOFF = 2, BOUNCED = 4, ENDING = 8 };
+
+__noinline int count_cold(const struct abi_key *key, u64 type, u64 flags)
 {
     struct abi_cold_key cold_key = {};
     struct abi_counts *counts, zero = {};
@@ -721,39 +737,65 @@ __noinline int count_cold(const struct abi_key *key, u64 type, u64 failed, u64 h
     cold_key.site = key->site;
     cold_key.how = key->how;
     cold_key.level = key->level;
+    cold_key.single = !!(flags & ENDING);
     counts = bpf_map_lookup_elem(&cold, &cold_key);
     if (!counts) {
         bpf_map_update_elem(&cold, &cold_key, &zero, BPF_NOEXIST);
         counts = bpf_map_lookup_elem(&cold, &cold_key);
     }
     if (!counts) {
-        count_stat(ABI_STAT_LOST, failed ? 0 : 1);
+        count_stat(ABI_STAT_LOST, flags & FAILED ? 0 : 1);
         return 0;
     }
-    if (failed)
+    if (flags & FAILED)
         __sync_fetch_and_add(&counts->retries, 1);
     else
         __sync_fetch_and_add(&counts->decrefs, 1);
-    if (handoff)
+    if (flags & HANDOFF)
         __sync_fetch_and_add(&counts->handoffs, 1);
-    if (bounced)
+    if (flags & BOUNCED)
         __sync_fetch_and_add(&counts->bounces, 1);
     return 0;
 }
 
-/* Notes that this CPU has changed the object's count; whether another one did before. */
-static __always_inline u64 bounce(u64 object, u32 target)
+static __always_inline struct at_address *find_address(u64 object, u32 target)
 {
-    u64 mine = (object & 0xffffffffffffull) | (u64)(bpf_get_smp_processor_id() & 0x3ff) << 48 | (u64)target << 58;
-    u32 at = ((object >> 4) * 0x9e3779b97f4a7c15ull) >> 50;
-    u64 *last = bpf_map_lookup_elem(&last_cpus, &at), before;
+    u32 at = (((object >> 4) ^ (u64)target << 40) * 0x9e3779b97f4a7c15ull) >> 50;
 
-    if (!last)
-        return 0;
-    before = *last;
+    return bpf_map_lookup_elem(&addresses, &at);
+}
+
+/* Notes that this CPU has changed the object's count; whether another one did before. */
+static __always_inline u64 bounce(struct at_address *here, u64 object, u32 target)
+{
+    u64 mine = (object & ADDRESS_MASK) | (u64)(bpf_get_smp_processor_id() & 0x3ff) << 48 | (u64)target << 58;
+    u64 before = here->last;
+
     if (before != mine)
-        *last = mine;
+        here->last = mine;
     return before != mine && !((before ^ mine) & ~(0x3ffull << 48));
+}
+
+/*
+ * Which object it is of those that came to stand at this address. What tells a new one: the last one was seen to end; or
+ * it was queued or merged, and this one is neither; or this one has another owner, which an object never changes but to
+ * none. Deaths on the owner's side alone pass unseen.
+ */
+static __always_inline u64 life_at(struct at_address *here, u64 address, u64 owner, u64 shared)
+{
+    if (here->address != address) {
+        here->address = address;
+        here->owner = owner;
+        here->life = here->queued = here->ended = 0;
+        return 0;
+    }
+    if (here->ended || (here->queued && !(shared & 2)) || (owner && here->owner != owner)) {
+        here->life++;
+        here->queued = here->ended = 0;
+    }
+    if (here->owner != owner)
+        here->owner = owner;
+    return here->life;
 }
 
 static __always_inline int read_object(u64 address, struct object *object)
@@ -794,7 +836,7 @@ static __always_inline int settle_behind(const struct hit *hit, struct abi_key *
 /* The row by the slot's object. Most often that is what it looks like, and its row is there already. */
 static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, struct abi_key *key,
                                                         const struct slot_in *in, const struct object *object,
-                                                        u32 which)
+                                                        u32 which, int may_add)
 {
     struct bases bases = {.frame_only = in->frame_only};
     struct abi_row *row = 0;
@@ -811,31 +853,60 @@ static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, s
     settle_base(key, &bases, hit->layout, hit->target->code_type);
     if (key->how == ABI_HOW_NONE && in->slot->behind)
         settle_behind(hit, key, in);
-    return find_row(which, key, object, hit->layout, 1);
+    return find_row(which, key, object, hit->layout, may_add);
+}
+
+/* An object that ends with the first operation seen on it has nobody to fight with, and needs no row. */
+static __always_inline int count_single(const struct hit *hit, const struct abi_key *key, u64 type, u64 flags)
+{
+    struct abi_type found = {};
+
+    find_type(type, key->target, hit->layout, &found);
+    announce_thread(key->target);
+    return count_cold(key, found.kind == ABI_KIND_NO_TYPE ? 0 : type, flags);
 }
 
 static __always_inline void count(const struct hit *hit, struct abi_key *key, const struct slot_in *in, u32 which)
 {
-    u64 failed = hit->site->zero_is_success && !(hit->ctx->flags & X86_FLAGS_ZF);
-    /* The exchange compared with rax: a count of nothing, perhaps with the weakref flag, is handed to the owner. */
-    u64 handoff = !failed && hit->ctx->rax <= 1, bounced = 0;
+    /* The exchange compared with rax. A count of nothing, perhaps with the weakref flag, is handed to the owner. */
+    u64 shared = hit->ctx->rax, flags = 0;
+    struct at_address *here = find_address(key->object, key->target);
     struct object object = {};
     struct abi_row *row;
 
+    if (hit->site->zero_is_success && !(hit->ctx->flags & X86_FLAGS_ZF))
+        flags = FAILED;
+    else if (shared <= 1)
+        flags = HANDOFF | ENDING;
+    else if (shared == MERGED_ONE)
+        flags = ENDING;
     if (read_object(key->object, &object))
         count_stat(ABI_STAT_UNREADABLE, 1);
-    if (!failed)
-        bounced = bounce(key->object, key->target);
-    row = in->slot ? find_row_by_slot(hit, key, in, &object, which) : find_row(which, key, &object, hit->layout, 1);
-    if (!row) {
-        count_stat(ABI_STAT_COLD, failed ? 0 : 1);
-        count_cold(key, object.type, failed, handoff, bounced);
+    if (!here)
+        return;
+    if (!(flags & FAILED) && bounce(here, key->object, key->target))
+        flags |= BOUNCED;
+    object.life = life_at(here, key->object, object.owner, shared);
+    if (flags & HANDOFF)
+        here->queued = 1;
+    else if (flags & ENDING)
+        here->ended = 1;
+    key->generation = 2 * object.life;
+    row = in->slot ? find_row_by_slot(hit, key, in, &object, which, !(flags & ENDING))
+                   : find_row(which, key, &object, hit->layout, !(flags & ENDING));
+    if (!row && (flags & ENDING)) {
+        count_single(hit, key, object.type, flags);
         return;
     }
-    row->counts.retries += failed;
-    row->counts.decrefs += !failed;
-    row->counts.handoffs += handoff;
-    row->counts.bounces += bounced;
+    if (!row) {
+        count_stat(ABI_STAT_COLD, flags & FAILED ? 0 : 1);
+        count_cold(key, object.type, flags);
+        return;
+    }
+    row->counts.retries += flags & FAILED;
+    row->counts.decrefs += !(flags & FAILED);
+    row->counts.handoffs += !!(flags & HANDOFF);
+    row->counts.bounces += !!(flags & BOUNCED);
     if (!row->described && row->counts.decrefs >= ABI_NAME_AT)
         describe(key, row, &object, hit->layout);
 }

@@ -141,10 +141,13 @@ struct abi_row {
     u64 type;
     u64 identity;         /* of the object's unchanging words; see abi_type.identity */
     u64 owner;            /* ob_tid at first sight */
+    u64 life;             /* which of the objects that stood at this address, one after the other */
     u32 mask;             /* copy of the type's */
     u16 described;
     u16 kind;
 };
+
+#define ABI_IDENTITY(row) ((row)->identity + (row)->life * 0x9e3779b97f4a7c15ull)
 
 /* Where rows do not fit any more. */
 struct abi_cold_key {
@@ -155,7 +158,7 @@ struct abi_cold_key {
     u32 site;
     u16 how;
     u16 level;
-    u32 reserved;
+    u32 single;           /* 1: each operation was the only one on its object, which it ended */
 };
 
 /* What BPF knows of a Python type: put there by the user side for builtin types, found by BPF for others. */
@@ -229,7 +232,7 @@ struct abi_event {
     u32 event;            /* enum abi_event_kind */
     u32 target;
     u64 object;
-    u64 identity;         /* of struct abi_row */
+    u64 identity;         /* of struct abi_row, and its life: ABI_IDENTITY() */
     u64 type;
     u64 owner;            /* ob_tid of an object; a thread's own thread pointer */
     u64 words[4];         /* object + 32 .. object + 64; for code: [0] is firstlineno */
@@ -254,7 +257,7 @@ _Static_assert(sizeof(struct abi_location) == 8, "abi");
 _Static_assert(sizeof(struct abi_site) == 16 + 24 + 56, "abi");
 _Static_assert(sizeof(struct abi_caller) == 8 + 96 + 8 + 56, "abi");
 _Static_assert(sizeof(struct abi_key) == 48, "abi");
-_Static_assert(sizeof(struct abi_row) == 64, "abi");
+_Static_assert(sizeof(struct abi_row) == 72, "abi");
 _Static_assert(sizeof(struct abi_cold_key) == 40, "abi");
 _Static_assert(sizeof(struct abi_type) == 16, "abi");
 _Static_assert(sizeof(struct abi_text) == 168, "abi");

@@ -79,7 +79,7 @@ struct abi_key collect_key(const struct abi_key *key, const struct abi_row *row)
 {
     struct abi_key kept = *key;
 
-    kept.generation = row->identity * 0x9e3779b97f4a7c15u ^ row->type;
+    kept.generation = ABI_IDENTITY(row) * 0x9e3779b97f4a7c15u ^ row->type;
     return kept;
 }
 
@@ -113,9 +113,11 @@ static void fold(struct collector *collector, const struct fold_key *key, const 
 
 void collect_cold(struct collector *collector, const struct abi_cold_key *key, const struct abi_counts *counts)
 {
-    struct fold_key fold_key = {.place = *key, .shared = 2};
+    struct fold_key fold_key = {.place = *key, .shared = key->single ? 0 : 2};
 
-    fold(collector, &fold_key, counts, 1, 0);
+    /* Operations that ended their objects are one object each. */
+    fold_key.place.single = 0;
+    fold(collector, &fold_key, counts, key->single ? counts->decrefs : 1, key->single);
 }
 
 /* Which threads an object was seen from: enough to tell one from several. */
@@ -127,7 +129,7 @@ struct sharing {
 
 static struct object_key object_of(const struct collected_row *row)
 {
-    return (struct object_key){row->key.object, row->value.identity, row->value.type, row->key.target};
+    return (struct object_key){row->key.object, ABI_IDENTITY(&row->value), row->value.type, row->key.target};
 }
 
 /* Rows of one object stand for one thread each, or for one place each. */

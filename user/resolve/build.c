@@ -161,7 +161,7 @@ static uint32_t add_object(struct builder *builder, const struct object_key *key
 
 static uint32_t object_number(struct builder *builder, const struct collected_row *row)
 {
-    struct object_key key = {row->key.object, row->value.identity, row->value.type, row->key.target};
+    struct object_key key = {row->key.object, ABI_IDENTITY(&row->value), row->value.type, row->key.target};
     ptrdiff_t known = hmgeti(builder->objects, key);
 
     if (known >= 0)
