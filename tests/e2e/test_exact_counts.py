@@ -44,8 +44,9 @@ def test_nested_functions_contend_on_globals_builtins_and_code(hotref, python313
 def test_nested_functions_do_not_contend_as_the_interpreter_comes(hotref, python):
     report = hotref.record_workload(python, *NESTED)
 
+    # Folds are of cold objects: finalization drops the code of thousands of functions, once each.
     for row in report.all_rows:
-        if row["field"] in FIELDS:
+        if row["field"] in FIELDS and not row["fold"]:
             assert row["ops"] <= EXPECTED / 100, row
 
 
@@ -56,7 +57,7 @@ def test_plain_globals_bring_back_globals_and_builtins_but_not_code(hotref, pyth
     builtins = report.row(type="dict", field="function.func_builtins")
     assert roughly_expected(builtins), builtins
     for row in matching(report.all_rows, field="function.func_code"):
-        assert row["ops"] <= EXPECTED / 100, row
+        assert row["fold"] or row["ops"] <= EXPECTED / 100, row
 
 
 def test_a_float_read_by_one_other_thread_is_shared_but_not_ranked(hotref, python):
