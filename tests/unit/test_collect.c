@@ -124,6 +124,18 @@ static void rows_of_several_maps(void **state)
     assert_int_equal(hmget(collector.rows, collect_key(&key, &first)).counts.decrefs, 100);
 }
 
+/* Two threads that reach one object at a place each: both places have that object. */
+static void one_object_at_two_places(void **state)
+{
+    (void)state;
+    put_row(0x1000, 1, 0x10, (struct abi_counts){1, 0, 0, 0});
+    put_row(0x1000, 2, 0x20, (struct abi_counts){1, 0, 0, 0});
+    collect_trim(&collector, 0);
+    assert_int_equal(fold_at(0x10, 1)->objects, 1);
+    assert_int_equal(fold_at(0x20, 1)->objects, 1);
+    assert_int_equal(fold_at(0x20, 1)->threads, 2);
+}
+
 static void colds_of_one_place(void **state)
 {
     struct abi_cold_key place = {.type = TYPE, .returns_to = 0x10, .site = SITE}, other = place;
@@ -274,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rows_of_one_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_of_several_maps, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_object_at_two_places, set_up, tear_down),
         cmocka_unit_test_setup_teardown(colds_of_one_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(few_rows_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hot_and_described_stay, set_up, tear_down),

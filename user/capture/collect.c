@@ -107,6 +107,8 @@ static void fold(struct collector *collector, const struct fold_key *key, const 
     known = &collector->folds[at];
     add_counts(&known->counts, counts);
     known->objects += objects;
+    if (!known->objects)
+        known->objects = 1; /* counted at another place, where another thread saw it first: but here is one */
     if (threads > known->threads)
         known->threads = threads;
 }

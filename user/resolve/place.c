@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "util/array.h"
 
@@ -25,6 +27,15 @@ static void name_function(const struct elf_file *file, const char *path, uint64_
         snprintf(into, size, "%s+0x%llx", file_name(path), (unsigned long long)(range ? range->start : address));
 }
 
+/* Whether the path leads to the mapped file from here too: a container's may be another one of that name. */
+static bool is_same_file(const struct mapping *mapping)
+{
+    struct stat found;
+
+    return stat(mapping->path, &found) == 0 && found.st_ino == mapping->inode &&
+           major(found.st_dev) == mapping->dev_major && minor(found.st_dev) == mapping->dev_minor;
+}
+
 /* The function that runs at an address of a process, in whatever file. */
 static void name_code_at(const struct session_target *target, uint64_t address, struct place_names *names)
 {
@@ -40,7 +51,7 @@ static void name_code_at(const struct session_target *target, uint64_t address, 
         names->binary = mapping->path;
         process_mapping_file(process, mapping, path, sizeof(path));
         file = elf_file_open(path);
-        if (!file)
+        if (!file && is_same_file(mapping))
             file = elf_file_open(mapping->path);
         names->address = address - mapping->start + mapping->offset;
         if (file) {
