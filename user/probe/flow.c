@@ -585,8 +585,11 @@ struct place flow_find(const struct flow *flow, const struct flow_state *state, 
             return (struct place){.kind = PLACE_REG, .reg = reg};
     }
     for (uint32_t i = 0; depth >= 0 && i < flow->slot_count; i++) {
-        /* Below rsp nothing is kept, but for a leaf's red zone, which is ours to read at a probe. */
-        if (state->at[REG_COUNT + i] == id && is_safe(flow, i, id) && flow->slots[i] + depth >= -128)
+        /* Below rsp nothing is kept, but for a leaf's red zone, which is ours to read at a probe, yet not behind a
+         * call. */
+        int64_t least = allowed == CALLEE_SAVED ? 0 : -128;
+
+        if (state->at[REG_COUNT + i] == id && is_safe(flow, i, id) && flow->slots[i] + depth >= least)
             return (struct place){.kind = PLACE_STACK, .offset = flow->slots[i] + depth};
     }
     if (value_of(flow, id)->kind == VALUE_CONST)
