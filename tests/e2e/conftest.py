@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import os
 import pathlib
+import signal
 import subprocess
 import tempfile
 
@@ -60,6 +61,8 @@ def interpreters():
 
 
 def pytest_configure():
+    # Whoever ends the tests early ends what they have started, too: the fixtures clean up.
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 128 + signal.SIGTERM))
     missing = VARIANTS - {python.name for python in interpreters()}
     if missing:
         raise pytest.UsageError(f"interpreters are missing: {', '.join(sorted(missing))}"
