@@ -183,7 +183,7 @@ static const struct profile_section *find_section(const struct profile_section *
 static int read_sections(const struct image *image, struct profile *profile)
 {
     const struct profile_section *table, *section;
-    struct profile_header header;
+    struct profile_header header = {0}; /* gcc 14 does not see that a failure of check_header() leaves */
     uint64_t total = 0;
 
     if (check_header(image, &header))
