@@ -333,6 +333,31 @@ static const char two_ways[] = "\x53"                 /* 1900: push %rbx */
                                "\x5b"                 /* 192a: pop %rbx */
                                "\xc3";                /* 192b: ret */
 
+/* clang 19 keeps the old count and the new one side by side through the loop. */
+static const char rotated[] = "\x48\x8b\x47\x10"         /* 1940: mov 0x10(%rdi),%rax */
+                              "\x48\x8d\x48\xfc"         /* 1944: lea -0x4(%rax),%rcx */
+                              "\x48\x83\xf8\x02"         /* 1948: cmp $0x2,%rax */
+                              "\xba\x02\x00\x00\x00"     /* 194c: mov $0x2,%edx */
+                              "\x49\x89\xc8"             /* 1951: mov %rcx,%r8 */
+                              "\x4c\x0f\x42\xc2"         /* 1954: cmovb %rdx,%r8 */
+                              "\xf0\x4c\x0f\xb1\x47\x10" /* 1958: lock cmpxchg %r8,0x10(%rdi) */
+                              "\x74\x0a"                 /* 195e: je 196a */
+                              "\x48\x8d\x48\xfc"         /* 1960: lea -0x4(%rax),%rcx */
+                              "\x48\x83\xf8\x02"         /* 1964: cmp $0x2,%rax */
+                              "\xeb\xe7"                 /* 1968: jmp 1951 */
+                              "\xc3";                    /* 196a: ret */
+
+/* It adds the weak-reference flag as a carry. */
+static const char carried[] = "\x48\x8b\x47\x10"         /* 1980: mov 0x10(%rdi),%rax */
+                              "\x48\x89\xc1"             /* 1984: mov %rax,%rcx */
+                              "\x89\xc2"                 /* 1987: mov %eax,%edx */
+                              "\x83\xe2\x03"             /* 1989: and $0x3,%edx */
+                              "\x48\x83\xfa\x01"         /* 198c: cmp $0x1,%rdx */
+                              "\x48\x83\xd1\x04"         /* 1990: adc $0x4,%rcx */
+                              "\xf0\x48\x0f\xb1\x4f\x10" /* 1994: lock cmpxchg %rcx,0x10(%rdi) */
+                              "\x75\xe4"                 /* 199a: jne 1980 */
+                              "\xc3";                    /* 199c: ret */
+
 static const struct code_piece pieces[] = {
     CODE(GCC_DECREF, gcc_decref),
     CODE(CLANG_DECREF, clang_decref),
@@ -354,6 +379,8 @@ static const struct code_piece pieces[] = {
     CODE(0x1800, list_walk),
     CODE(0x1840, origins),
     CODE(0x1900, two_ways),
+    CODE(0x1940, rotated),
+    CODE(0x1980, carried),
     END_OF_CODE,
 };
 
@@ -429,6 +456,16 @@ static void clang_decrement(void **state)
     code_flow_free(&code);
 }
 
+/* What each way into the loop stores is held against what that way compares. */
+static void rotated_decrement(void **state)
+{
+    struct code_flow code = function_at(0x1940);
+
+    (void)state;
+    check_meaning(&code, 0x1958, "decrement rdi");
+    code_flow_free(&code);
+}
+
 /* One exchange for both new values, of which a branch chose one. */
 static void inlined_decrement(void **state)
 {
@@ -456,15 +493,17 @@ static void static_object_counts(void **state)
 
 static void try_increments(void **state)
 {
-    struct code_flow gcc = function_at(0x1280), clang = function_at(0x12c0);
+    struct code_flow gcc = function_at(0x1280), clang = function_at(0x12c0), carry = function_at(0x1980);
 
     (void)state;
+    check_meaning(&carry, 0x1994, "try-increment rdi");
     check_meaning(&gcc, 0x1295, "try-increment rdi");
     check_meaning(&gcc, 0x12aa, "try-increment rdi");
     check_meaning(&clang, 0x12d2, "try-increment rdi");
     check_meaning(&clang, 0x12ec, "try-increment rdi");
     code_flow_free(&gcc);
     code_flow_free(&clang);
+    code_flow_free(&carry);
 }
 
 static void increments(void **state)
@@ -638,6 +677,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gcc_decrement),
         cmocka_unit_test(clang_decrement),
+        cmocka_unit_test(rotated_decrement),
         cmocka_unit_test(inlined_decrement),
         cmocka_unit_test(static_object_counts),
         cmocka_unit_test(try_increments),

@@ -223,6 +223,12 @@ static void lower_data(const ZydisDecodedInstruction *insn, const ZydisDecodedOp
     case ZYDIS_MNEMONIC_XOR:
         lower_arithmetic(insn->mnemonic, &operands[0], &operands[1], op);
         break;
+    case ZYDIS_MNEMONIC_ADC:
+        if (is_general(&operands[0], 64) && is_immediate(&operands[1])) {
+            set(op, OP_ADD_CARRY, general(operands[0].reg.value), NO_REG);
+            op->value = operands[1].imm.value.s;
+        }
+        break;
     case ZYDIS_MNEMONIC_PUSH:
         set(op, OP_PUSH, NO_REG, is_general(&operands[0], 64) ? general(operands[0].reg.value) : NO_REG);
         break;

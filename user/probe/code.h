@@ -25,6 +25,7 @@ enum op_code {
     OP_STORE,          /* mem = src, 64 bits */
     OP_STORE_OTHER,    /* mem = something else, width bytes */
     OP_ADD,            /* dst += value */
+    OP_ADD_CARRY,      /* dst += value, or value + 1 */
     OP_AND,            /* dst &= value */
     OP_OR,             /* dst |= src, or value where src is NO_REG */
     OP_SELECT,         /* dst = dst or src (cmov) */

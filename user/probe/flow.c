@@ -330,6 +330,8 @@ static value_id compute(struct flow *flow, const struct op *op, struct flow_stat
         return load(flow, op, state);
     case OP_ADD:
         return add(flow, dst, op->value);
+    case OP_ADD_CARRY:
+        return either(flow, add(flow, dst, op->value), add(flow, dst, op->value + 1));
     case OP_AND:
         return value(flow, (struct value){.kind = VALUE_AND, .a = dst, .c = op->value});
     case OP_OR:

@@ -55,14 +55,28 @@ static bool is_const(const struct flow *flow, value_id id, int64_t c)
 
 static enum operation_kind exchange_meaning(const struct flow *flow, value_id stored, value_id compared, int depth);
 
-/* Every way that leads here must mean the same. */
+/* What is compared where its block is entered as number: a PHI of the same block has an input of its own for each. */
+static value_id compared_input(const struct flow *flow, value_id phi, value_id compared, uint32_t number)
+{
+    const struct value *value = value_of(flow, compared);
+    value_id input;
+
+    if (value->kind != VALUE_PHI || value->c != value_of(flow, phi)->c)
+        return compared;
+    input = flow_input(flow, compared, number);
+    return input ? input : compared;
+}
+
+/* Every way that leads here must mean the same. clang (19) keeps the old count and the new one side by side through the
+ * loop, so each way's new count is held against that way's old one. */
 static enum operation_kind merged_meaning(const struct flow *flow, value_id phi, value_id compared, int depth)
 {
     enum operation_kind all = OPERATION_UNKNOWN;
     value_id input;
 
     for (uint32_t i = 0; depth < 3 && (input = flow_input(flow, phi, i)); i++) {
-        enum operation_kind one = exchange_meaning(flow, input, compared, depth + 1);
+        enum operation_kind one =
+            exchange_meaning(flow, input, compared_input(flow, phi, compared, i), depth + 1);
 
         if (i > 0 && one != all)
             return OPERATION_UNKNOWN;
