@@ -115,6 +115,23 @@ static void test_3_15(void **state)
     assert_int_equal(layout.module_name, 56);
 }
 
+/* main has 3.15's table, and larger types. */
+static void test_3_16(void **state)
+{
+    uint64_t words[COUNT(words_3_15)];
+    struct layout layout;
+
+    (void)state;
+    memcpy(words, words_3_15, sizeof(words));
+    words[1] = 0x031000a0;
+    refused(words, sizeof(words), "3.16.0a0 has structures of unexpected sizes");
+    words[60] = 448; /* the type */
+    layout = decoded(words, sizeof(words));
+    assert_int_equal(layout.heap_qualname, 904);
+    assert_int_equal(layout.module_name, 56);
+    assert_string_equal(layout_field(&layout, "type", 888), "ht_name");
+}
+
 /* 3.14.0a1 has the table of 3.13 and code objects of its own size; one of another size must not pass for it.
  */
 static void test_alphas(void **state)
@@ -146,8 +163,8 @@ static void test_refusals(void **state)
     words[2] = 0;
     refused(words, sizeof(words), "CPython 3.13.5 has the GIL");
     words[2] = 1;
-    words[1] = 0x031000a0;
-    refused(words, sizeof(words), "3.16.0a0 is not known");
+    words[1] = 0x031100a0;
+    refused(words, sizeof(words), "3.17.0a0 is not known");
     words[1] = 0x030d00c1;
     refused(words, sizeof(words), "3.13.0rc1 is not known");
     words[1] = 0x030d05f0;
@@ -199,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_3_13),   cmocka_unit_test(test_3_14),     cmocka_unit_test(test_3_15),
+        cmocka_unit_test(test_3_16),
         cmocka_unit_test(test_alphas), cmocka_unit_test(test_refusals), cmocka_unit_test(test_versions),
         cmocka_unit_test(test_fields),
     };

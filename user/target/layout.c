@@ -100,12 +100,14 @@ static const struct edition editions[] = {
     {0x030e00c1, 0x030effff, ORDER_3_14, {88, 240, 32, 432}, 888, 896, 904, 64, 8, 11, 12},
     /* v3.15.0rc1 */
     {0x030f00c1, 0x030fffff, ORDER_3_15, {88, 240, 32, 440}, 896, 904, 912, 56, 8, 11, 12},
+    /* 999a046b24c (main of August 2026): the debug offsets are 3.15's, types have grown by _tp_cache */
+    {0x031000a0, 0x031000a0, ORDER_3_15, {88, 240, 32, 448}, 904, 912, 920, 56, 8, 11, 12},
 };
 #define EDITIONS (sizeof(editions) / sizeof(editions[0]))
 
 const char *layout_known_versions(void)
 {
-    return "3.13, 3.14 (and 3.14.0a1), 3.15";
+    return "3.13, 3.14 (and 3.14.0a1), 3.15, 3.16.0a0";
 }
 
 void layout_version(uint64_t hex, char *into, size_t size)

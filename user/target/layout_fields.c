@@ -12,7 +12,7 @@ struct field {
     uint32_t from, until;
 };
 
-enum { V3_14 = 0x030e00a0, V3_14_RC = 0x030e00c1, V3_15 = 0x030f00a0 };
+enum { V3_14 = 0x030e00a0, V3_14_RC = 0x030e00c1, V3_15 = 0x030f00a0, V3_16 = 0x031000a0 };
 
 /* Include/internal/pycore_frame.h (3.13.5), pycore_interpframe_structs.h (3.14.7, 3.15.0rc1): the references
  * of an interpreter frame that stands at an offset of a generator or frame object. */
@@ -109,11 +109,16 @@ static const struct field fields[] = {
     {"type", "ht_qualname", 888, 0, V3_15},
     {"type", "ht_cached_keys", 896, 0, V3_15},
     {"type", "ht_module", 904, 0, V3_15},
-    {"type", "ht_name", 880, V3_15, 0},
-    {"type", "ht_slots", 888, V3_15, 0},
-    {"type", "ht_qualname", 896, V3_15, 0},
-    {"type", "ht_cached_keys", 904, V3_15, 0},
-    {"type", "ht_module", 912, V3_15, 0},
+    {"type", "ht_name", 880, V3_15, V3_16},
+    {"type", "ht_slots", 888, V3_15, V3_16},
+    {"type", "ht_qualname", 896, V3_15, V3_16},
+    {"type", "ht_cached_keys", 904, V3_15, V3_16},
+    {"type", "ht_module", 912, V3_15, V3_16},
+    {"type", "ht_name", 888, V3_16, 0},
+    {"type", "ht_slots", 896, V3_16, 0},
+    {"type", "ht_qualname", 904, V3_16, 0},
+    {"type", "ht_cached_keys", 912, V3_16, 0},
+    {"type", "ht_module", 920, V3_16, 0},
 
     INNER_FRAME("interpreter_frame", "", 0, 0, 0),
 
