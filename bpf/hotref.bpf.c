@@ -1,6 +1,6 @@
 /*
  * Counts reference-count operations where they happen. Each probe stands behind a compare-exchange on some object's
- * ob_ref_shared; what it should read there the user side has worked out before (struct abi_site). A hit finds the
+ * ob_ref_shared, or at the jump before an inlined increment of it; what it should read there the user side has worked out before (struct abi_site). A hit finds the
  * object, the object that its pointer was read from, and the row of (object, place, thread) that it adds to.
  *
  * Whatever is read from the target is hostile: every read may fail, and nothing read is trusted as a bound.
@@ -519,6 +519,7 @@ __noinline int settle_base(struct abi_key *key, const struct bases *bases, const
 struct object {
     u64 life;
     u64 owner;
+    u64 shared;
     u64 type;
     u64 words[4];         /* object + 32 .. object + 64 */
 };
@@ -721,7 +722,7 @@ static __always_inline struct abi_row *find_row(u32 which, struct abi_key *key, 
 }
 
 /* flags: what this operation was. */
-enum { FAILED = 1, HANDOFF = 2, BOUNCED = 4, ENDING = 8 };
+enum { FAILED = 1, HANDOFF = 2, BOUNCED = 4, ENDING = 8, INCREMENT = 16 };
 
 __noinline int count_cold(const struct abi_key *key, u64 type, u64 flags)
 {
@@ -749,6 +750,8 @@ __noinline int count_cold(const struct abi_key *key, u64 type, u64 flags)
     }
     if (flags & FAILED)
         __sync_fetch_and_add(&counts->retries, 1);
+    else if (flags & INCREMENT)
+        __sync_fetch_and_add(&counts->increfs, 1);
     else
         __sync_fetch_and_add(&counts->decrefs, 1);
     if (flags & HANDOFF)
@@ -809,6 +812,7 @@ static __always_inline int read_object(u64 address, struct object *object)
             return -1;
     }
     object->owner = raw[0];
+    object->shared = raw[2];
     object->type = raw[3];
     __builtin_memcpy(object->words, raw + 4, sizeof(object->words));
     return 0;
@@ -866,27 +870,41 @@ static __always_inline int count_single(const struct hit *hit, const struct abi_
     return count_cold(key, found.kind == ABI_KIND_NO_TYPE ? 0 : type, flags);
 }
 
+/* Whether a hit is an operation at all, as ZF says: else it is another attempt, or the owner's business. */
+static __always_inline int is_operation(const struct hit *hit)
+{
+    int zero = !!(hit->ctx->flags & X86_FLAGS_ZF);
+
+    return hit->site->meaning == ABI_HIT_COUNTS || (hit->site->meaning == ABI_HIT_COUNTS_IF_ZERO) == zero;
+}
+
+/* The exchange compared with rax. A count of nothing, perhaps with the weakref flag, is handed to the owner. */
+static __always_inline u64 flags_of(const struct hit *hit, u64 shared)
+{
+    u64 kind = hit->site->kind == ABI_SITE_DECREMENT ? 0 : INCREMENT;
+
+    if (!is_operation(hit))
+        return kind | FAILED;
+    if (kind == INCREMENT)
+        return kind;
+    return shared <= 1 ? HANDOFF | ENDING : shared == MERGED_ONE ? ENDING : 0;
+}
+
 static __always_inline void count(const struct hit *hit, struct abi_key *key, const struct slot_in *in, u32 which)
 {
-    /* The exchange compared with rax. A count of nothing, perhaps with the weakref flag, is handed to the owner. */
-    u64 shared = hit->ctx->rax, flags = 0;
+    u64 shared = hit->ctx->rax, flags = flags_of(hit, shared);
     struct at_address *here = find_address(key->object, key->target);
     struct object object = {};
     struct abi_row *row;
 
-    if (hit->site->zero_is_success && !(hit->ctx->flags & X86_FLAGS_ZF))
-        flags = FAILED;
-    else if (shared <= 1)
-        flags = HANDOFF | ENDING;
-    else if (shared == MERGED_ONE)
-        flags = ENDING;
     if (read_object(key->object, &object))
         count_stat(ABI_STAT_UNREADABLE, 1);
     if (!here)
         return;
     if (!(flags & FAILED) && bounce(here, key->object, key->target))
         flags |= BOUNCED;
-    object.life = life_at(here, key->object, object.owner, shared);
+    /* Before an increment nothing has compared anything yet. */
+    object.life = life_at(here, key->object, object.owner, flags & INCREMENT ? object.shared : shared);
     if (flags & HANDOFF)
         here->queued = 1;
     else if (flags & ENDING)
@@ -904,10 +922,11 @@ static __always_inline void count(const struct hit *hit, struct abi_key *key, co
         return;
     }
     row->counts.retries += flags & FAILED;
-    row->counts.decrefs += !(flags & FAILED);
+    row->counts.decrefs += !(flags & (FAILED | INCREMENT));
+    row->counts.increfs += (flags & (FAILED | INCREMENT)) == INCREMENT;
     row->counts.handoffs += !!(flags & HANDOFF);
     row->counts.bounces += !!(flags & BOUNCED);
-    if (!row->described && row->counts.decrefs >= ABI_NAME_AT)
+    if (!row->described && row->counts.decrefs + row->counts.increfs >= ABI_NAME_AT)
         describe(key, row, &object, hit->layout);
 }
 
@@ -945,6 +964,10 @@ int on_operation(struct pt_regs *ctx)
     hit.target = bpf_map_lookup_elem(&targets, &target_number);
     if (!hit.site || !hit.target || !hit.target->live || hit.target->tgid != id >> 32)
         return 0;
+    if (hit.site->kind == ABI_SITE_GUARDED && !is_operation(&hit)) {
+        count_stat(ABI_STAT_OWNER_INCREFS, 1);
+        return 0;
+    }
     hit.layout = bpf_map_lookup_elem(&layouts, &hit.target->layout);
     if (!hit.layout)
         return 0;

@@ -63,14 +63,23 @@ struct abi_frame {
 enum abi_argument { ABI_ARGUMENTS = 4 };
 #define ABI_NO_ARGUMENT 0xff
 
+/* What a hit means, by ZF: one operation, or a failed attempt or one that the owner does without an atomic. */
+enum abi_hit { ABI_HIT_COUNTS = 0, ABI_HIT_COUNTS_IF_ZERO = 1, ABI_HIT_COUNTS_IF_NOT = 2 };
+
+enum abi_site_kind {
+    ABI_SITE_DECREMENT = 0, /* behind the atomic */
+    ABI_SITE_INCREMENT = 1, /* the same */
+    ABI_SITE_GUARDED = 2,   /* an increment, at the jump that lets the owner pass by the atomic */
+};
+
 /* A probe. */
 struct abi_site {
     struct abi_location object; /* its value + adjust is the object */
     s32 adjust;
-    u8 zero_is_success;   /* ZF tells success from retry */
+    u8 meaning;           /* enum abi_hit */
     u8 argument;          /* the object is this argument of its function: ask the caller; else ABI_NO_ARGUMENT */
     u8 frame_only;        /* the slot's base may be an interpreter frame, but no object */
-    u8 reserved;
+    u8 kind;              /* enum abi_site_kind */
     struct abi_slot slot;
     struct abi_frame frame;
 };
@@ -133,7 +142,7 @@ struct abi_key {
 };
 
 struct abi_counts {
-    u64 decrefs, handoffs, retries, bounces;
+    u64 decrefs, handoffs, retries, bounces, increfs;
 };
 
 struct abi_row {
@@ -250,6 +259,7 @@ enum abi_stat {
     ABI_STAT_COLD = 1,    /* operations that went to cold */
     ABI_STAT_LOST_EVENTS = 2, /* descriptions that the ring buffer could not take */
     ABI_STAT_UNREADABLE = 3, /* operations whose object could not be read */
+    ABI_STAT_OWNER_INCREFS = 4, /* hits of guards where the owner incremented: no operations */
     ABI_STATS = 8,
 };
 
@@ -257,7 +267,7 @@ _Static_assert(sizeof(struct abi_location) == 8, "abi");
 _Static_assert(sizeof(struct abi_site) == 16 + 24 + 56, "abi");
 _Static_assert(sizeof(struct abi_caller) == 8 + 96 + 8 + 56, "abi");
 _Static_assert(sizeof(struct abi_key) == 48, "abi");
-_Static_assert(sizeof(struct abi_row) == 72, "abi");
+_Static_assert(sizeof(struct abi_row) == 80, "abi");
 _Static_assert(sizeof(struct abi_cold_key) == 40, "abi");
 _Static_assert(sizeof(struct abi_type) == 16, "abi");
 _Static_assert(sizeof(struct abi_text) == 168, "abi");

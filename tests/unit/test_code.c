@@ -52,6 +52,7 @@ static const char *const op_names[] = {
     [OP_CALL] = "call",     [OP_THREAD_POINTER] = "thread-pointer",
     [OP_JUMP] = "jump",     [OP_BRANCH] = "branch",
     [OP_RETURN] = "return", [OP_ATOMIC] = "atomic",
+    [OP_COMPARE] = "compare",
 };
 
 static const char *const atomic_names[] = {"", " cmpxchg", " add", " xadd", " xchg", " other"};
@@ -195,7 +196,12 @@ static void arithmetic(void **state)
         INSTRUCTION("\x0f\x94\xc2", "other !rdx"),                 /* sete %dl */
         INSTRUCTION("\x48\x99", "other !rdx"),                     /* cqto */
         INSTRUCTION("\x48\xf7\xe1", "other !rax !rdx"),            /* mul %rcx */
-        INSTRUCTION("\x48\x39\x17", "other 8:[rdi+0x0]"),          /* cmp %rdx,(%rdi) */
+        INSTRUCTION("\x48\x39\x17", "compare rdx 8:[rdi+0x0]"),    /* cmp %rdx,(%rdi) */
+        INSTRUCTION("\x48\x3b\x17", "compare rdx 8:[rdi+0x0]"),    /* cmp (%rdi),%rdx */
+        INSTRUCTION("\x48\x39\xd1", "compare rdx rcx"),            /* cmp %rdx,%rcx */
+        INSTRUCTION("\x39\xd1", "other"),                          /* cmp %edx,%ecx */
+        INSTRUCTION("\x48\x83\xfa\x01", "other"),                  /* cmp $0x1,%rdx */
+        INSTRUCTION("\x39\x17", "other 4:[rdi+0x0]"),              /* cmp %edx,(%rdi) */
         INSTRUCTION("\x48\x85\xff", "other"),                      /* test %rdi,%rdi */
     };
 
@@ -349,13 +355,16 @@ static void check_costs(const struct instruction *instructions, size_t count, en
 #define CHECK_COSTS(instructions, expected)                                                                  \
     check_costs(instructions, sizeof(instructions) / sizeof((instructions)[0]), expected)
 
-static void conditional_jumps_are_emulated(void **state)
+static void direct_jumps_and_calls_are_emulated(void **state)
 {
     static const struct instruction instructions[] = {
         INSTRUCTION("\x74\x0e", "je, short"),
         INSTRUCTION("\x75\xee", "jne, short, backwards"),
         INSTRUCTION("\x0f\x84\x00\x01\x00\x00", "je, near"),
         INSTRUCTION("\x0f\x85\x00\xfe\xff\xff", "jne, near"),
+        INSTRUCTION("\xeb\x0e", "jmp, short"),
+        INSTRUCTION("\xe9\x00\x01\x00\x00", "jmp, near"),
+        INSTRUCTION("\xe8\x00\x01\x00\x00", "call"),
     };
 
     (void)state;
@@ -372,6 +381,7 @@ static void others_are_stepped(void **state)
         INSTRUCTION("\x85\xc0", "test %eax,%eax"),
         INSTRUCTION("\xff\xe0", "jmp *%rax"),
         INSTRUCTION("\x66\x75\x0e", "jne with an operand-size prefix"),
+        INSTRUCTION("\x66\xe9\x00\x01\x00\x00", "jmp with an operand-size prefix"),
         INSTRUCTION("\xc5\xfe\x6f\x00", "vmovdqu (%rax),%ymm0"),
     };
 
@@ -410,7 +420,7 @@ int main(void)
         cmocka_unit_test(atomics),
         cmocka_unit_test(shapes),
         cmocka_unit_test(what_is_no_instruction),
-        cmocka_unit_test(conditional_jumps_are_emulated),
+        cmocka_unit_test(direct_jumps_and_calls_are_emulated),
         cmocka_unit_test(others_are_stepped),
         cmocka_unit_test(prefixes_are_refused),
     };

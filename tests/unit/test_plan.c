@@ -40,7 +40,7 @@ static struct operation decrement(void)
         .address = TEXT + 0x10,
         .probe = TEXT + 0x15,
         .kind = OPERATION_DECREMENT,
-        .zero_is_success = true,
+        .meaning = HIT_COUNTS_IF_ZERO,
         .object = in_reg(RBX),
         .slot = {.kind = SLOT_FIELD, .base = in_reg(R12), .disp = 0x20},
         .rule = {.depth = 24,
@@ -48,7 +48,7 @@ static struct operation decrement(void)
     };
 }
 
-static void only_decrements_are_armed(void **state)
+static void what_is_armed(void **state)
 {
     struct operation operation = decrement();
 
@@ -59,11 +59,31 @@ static void only_decrements_are_armed(void **state)
     operation = decrement();
     operation.probe = 0;
     assert_false(plan_is_armed(&operation));
-    for (int kind = OPERATION_UNKNOWN; kind <= OPERATION_ADD; kind++) {
+    for (int kind = OPERATION_UNKNOWN; kind < OPERATION_KINDS; kind++) {
+        bool by_itself = kind == OPERATION_DECREMENT || kind == OPERATION_TRY_INCREMENT ||
+                         kind == OPERATION_NO_ID_INCREMENT;
+
         operation = decrement();
         operation.kind = kind;
-        assert_int_equal(plan_is_armed(&operation), kind == OPERATION_DECREMENT);
+        assert_int_equal(plan_is_armed(&operation), by_itself);
+        assert_int_equal(plan_is_armable(&operation), by_itself || kind == OPERATION_INCREMENT);
+        assert_int_equal(plan_is_inlined(&operation), kind == OPERATION_INCREMENT);
     }
+}
+
+static void kinds_of_sites(void **state)
+{
+    struct operation operation = decrement();
+
+    (void)state;
+    assert_int_equal(plan_site(&operation).kind, ABI_SITE_DECREMENT);
+    operation.kind = OPERATION_TRY_INCREMENT;
+    assert_int_equal(plan_site(&operation).kind, ABI_SITE_INCREMENT);
+    operation.kind = OPERATION_INCREMENT;
+    operation.guarded = true;
+    operation.meaning = HIT_COUNTS_IF_NOT;
+    assert_int_equal(plan_site(&operation).kind, ABI_SITE_GUARDED);
+    assert_int_equal(plan_site(&operation).meaning, ABI_HIT_COUNTS_IF_NOT);
 }
 
 /* By struct pt_regs of arch/x86/include/asm/ptrace.h: r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di ..
@@ -92,7 +112,7 @@ static void a_site(void **state)
     struct abi_site site = plan_site(&operation);
 
     (void)state;
-    assert_int_equal(site.zero_is_success, 1);
+    assert_int_equal(site.meaning, ABI_HIT_COUNTS_IF_ZERO);
     assert_int_equal(site.argument, ABI_NO_ARGUMENT);
     assert_int_equal(site.adjust, 0);
     check(site.slot.base, ABI_PLACE_REG, 24, 0);
@@ -248,7 +268,8 @@ static void index_that_is_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_decrements_are_armed),
+        cmocka_unit_test(what_is_armed),
+        cmocka_unit_test(kinds_of_sites),
         cmocka_unit_test(registers_at_the_probe),
         cmocka_unit_test(a_site),
         cmocka_unit_test(a_site_with_the_address_of_the_count),

@@ -67,9 +67,15 @@ void collect_event(struct collector *collector, const struct abi_event *event)
     }
 }
 
+static uint64_t operations(const struct abi_counts *counts)
+{
+    return counts->decrefs + counts->increfs;
+}
+
 static void add_counts(struct abi_counts *sum, const struct abi_counts *counts)
 {
     sum->decrefs += counts->decrefs;
+    sum->increfs += counts->increfs;
     sum->handoffs += counts->handoffs;
     sum->retries += counts->retries;
     sum->bounces += counts->bounces;
@@ -119,7 +125,7 @@ void collect_cold(struct collector *collector, const struct abi_cold_key *key, c
 
     /* Operations that ended their objects are one object each. */
     fold_key.place.single = 0;
-    fold(collector, &fold_key, counts, key->single ? counts->decrefs : 1, key->single);
+    fold(collector, &fold_key, counts, key->single ? operations(counts) : 1, key->single);
 }
 
 /* Which threads an object was seen from: enough to tell one from several. */
@@ -178,7 +184,7 @@ void collect_trim(struct collector *collector, size_t most)
         const struct collected_row *row = &collector->rows[i];
         struct object_key key = object_of(row);
 
-        if (row->value.counts.decrefs < ABI_NAME_AT && hmgeti(collector->objects, key) < 0)
+        if (operations(&row->value.counts) < ABI_NAME_AT && hmgeti(collector->objects, key) < 0)
             fold_row(collector, row, &sharing[hmgeti(sharing, key)]);
         else
             hmputs(kept, collector->rows[i]);
@@ -193,9 +199,9 @@ uint64_t collect_hits(const struct collector *collector)
     uint64_t hits = 0;
 
     for (ptrdiff_t i = 0; i < hmlen(collector->rows); i++)
-        hits += collector->rows[i].value.counts.decrefs + collector->rows[i].value.counts.retries;
+        hits += operations(&collector->rows[i].value.counts) + collector->rows[i].value.counts.retries;
     for (ptrdiff_t i = 0; i < hmlen(collector->folds); i++)
-        hits += collector->folds[i].counts.decrefs + collector->folds[i].counts.retries;
+        hits += operations(&collector->folds[i].counts) + collector->folds[i].counts.retries;
     return hits;
 }
 

@@ -1,6 +1,7 @@
 #include "capture/session.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,19 +68,87 @@ static int find_binary(const struct session *session, const struct interpreter *
     return -1;
 }
 
+#define FUNCTION_SIZE 256
+
+/* Whether the inlined increments of the function at address were asked for. */
+static bool matches(struct session *session, const struct interpreter *interpreter, uint64_t address)
+{
+    char name[FUNCTION_SIZE];
+    bool matched = false;
+
+    elf_file_function_name(interpreter->file, interpreter->path, address, name, sizeof(name));
+    for (size_t i = 0; i < arrlenu(session->increments); i++) {
+        if (fnmatch(session->increments[i].pattern, name, 0) == 0)
+            matched = session->increments[i].matched = true;
+    }
+    return matched;
+}
+
+/* Operations come by address, so those of one function follow each other, but for its cold half. */
+static void choose_operations(struct session *session, const struct interpreter *interpreter,
+                              struct session_binary *binary)
+{
+    uint64_t function = 0;
+    bool wanted = false;
+
+    for (size_t i = 0; i < arrlenu(binary->scan->operations); i++) {
+        const struct operation *operation = &binary->scan->operations[i];
+
+        if (plan_is_armed(operation))
+            arrput(binary->armed, i);
+        if (!session->increments || !plan_is_inlined(operation) || !plan_is_armable(operation))
+            continue;
+        if (operation->function != function) {
+            function = operation->function;
+            wanted = matches(session, interpreter, function);
+            binary->inlined_functions += wanted;
+        }
+        if (wanted)
+            arrput(binary->armed, i);
+    }
+}
+
+int session_check_increments(const struct session *session)
+{
+    for (size_t i = 0; i < arrlenu(session->increments); i++) {
+        if (!session->increments[i].matched)
+            return fail("no C function with an inlined increment is called '%s' ('hotref scan --all' lists them all)",
+                        session->increments[i].pattern);
+    }
+    return 0;
+}
+
+struct session_coverage session_coverage(const struct session *session, const struct session_target *target,
+                                         enum operation_kind kind)
+{
+    const struct session_binary *binary = &session->binaries[target->binary];
+    const struct operation *operations = binary->scan->operations;
+    struct session_coverage coverage = {0};
+
+    for (size_t i = 0; i < arrlenu(operations); i++)
+        coverage.found += operations[i].kind == kind && (!i || operations[i].address != operations[i - 1].address);
+    for (size_t i = 0; i < arrlenu(binary->armed); i++) {
+        const struct operation *operation = &operations[binary->armed[i]];
+
+        /* Several guards lead to one atomic. */
+        coverage.armed += operation->kind == kind &&
+                          (!i || operation->address != operations[binary->armed[i - 1]].address);
+    }
+    coverage.armed -= target->refused_of[kind] < coverage.armed ? target->refused_of[kind] : coverage.armed;
+    return coverage;
+}
+
 static int add_binary(struct session *session, const struct interpreter *interpreter, const char *scans)
 {
-    struct session_binary binary = {.file = interpreter->file, .scan = cache_scan(interpreter->file, scans)};
+    struct session_binary binary = {.file = interpreter->file,
+                                    .scan = cache_scan(interpreter->file, scans, session->increments != NULL)};
     size_t count = arrlenu(session->binaries);
 
     if (!binary.scan)
         return -1;
     if (count > 0)
         binary.first_site = session->binaries[count - 1].first_site + arrlenu(session->binaries[count - 1].armed);
-    for (size_t i = 0; i < arrlenu(binary.scan->operations); i++) {
-        if (plan_is_armed(&binary.scan->operations[i]))
-            arrput(binary.armed, i);
-    }
+    choose_operations(session, interpreter, &binary);
     arrput(session->binaries, binary);
     return count;
 }
@@ -416,8 +485,10 @@ static int attach_target(struct session *session, uint32_t number)
     }
     target->link = attach_points(bpf_program__fd(session->bpf->skeleton->progs.on_operation),
                                  target->interpreter.open_path, pid, points, count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         target->refused += points[i].refused;
+        target->refused_of[binary->scan->operations[binary->armed[i]].kind] += points[i].refused;
+    }
     free(points);
     return target->link < 0 ? -1 : 0;
 }
@@ -656,6 +727,7 @@ void session_free(struct session *session)
         scan_free(session->binaries[i].scan);
         arrfree(session->binaries[i].armed);
     }
+    arrfree(session->increments);
     arrfree(session->targets);
     arrfree(session->binaries);
     collect_free(&session->collector);

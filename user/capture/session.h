@@ -16,6 +16,7 @@ struct session_binary {
     struct scan *scan;
     uint32_t first_site;          /* sites are numbered over all binaries */
     uint32_t *armed;              /* stb_ds array: the operation of each site */
+    uint32_t inlined_functions;   /* of those whose inlined increments were asked for, how many functions they are in */
 };
 
 struct session_target {
@@ -23,14 +24,22 @@ struct session_target {
     struct interpreter interpreter;
     uint32_t binary;              /* of session.binaries */
     int link;                     /* -1 before session_arm() */
-    uint32_t refused;             /* probes that the kernel did not take */
+    uint32_t refused;             /* probes that the kernel did not take, ... */
+    uint32_t refused_of[OPERATION_KINDS]; /* ... by enum operation_kind */
     uint32_t live;                /* probes seen in the target's memory */
     struct abi_target state;      /* as BPF left it */
     struct python_thread *threads; /* as last seen */
     int exit_status;              /* wait status of a child that was launched; -1 where it is not known */
 };
 
+/* Inlined increments that are to be counted: those of C functions whose name matches. */
+struct session_glob {
+    const char *pattern;          /* the caller's */
+    bool matched;
+};
+
 struct session {
+    struct session_glob *increments;  /* stb_ds array, to be filled before targets are added */
     struct session_target *targets;   /* stb_ds arrays */
     struct session_binary *binaries;
     struct collector collector;
@@ -46,6 +55,16 @@ void session_free(struct session *session); /* takes NULL */
  * cannot be scanned. At most ABI_TARGETS. scans: folder for cached scans, or NULL. */
 int session_add(struct session *session, struct process *process, struct interpreter *interpreter,
                 const char *scans);
+
+/* -1 with a failure where a glob of increments matches nothing in any target. */
+int session_check_increments(const struct session *session);
+
+/* Atomics of one kind in a target's interpreter, and how many of them carry a probe. */
+struct session_coverage {
+    uint32_t found, armed;
+};
+struct session_coverage session_coverage(const struct session *session, const struct session_target *target,
+                                         enum operation_kind kind);
 
 /* Loads the programs, puts the probes, proves on each target that they are there, and starts to count. */
 int session_arm(struct session *session);

@@ -30,6 +30,7 @@ struct options {
     const char *output;
     char **command;       /* NULL where there is none */
     char *spelled;        /* what is recorded, for people */
+    char **increments;    /* stb_ds array: globs on C functions whose inlined increments are counted */
     bool verbose;
     struct account account;
     double started;       /* monotonic seconds */
@@ -67,6 +68,23 @@ static int parse_pid(const char *text, struct options *options)
     return 0;
 }
 
+/* "PyTuple_*,PyCell_Get": an empty one would match nothing. */
+static int parse_globs(char *text, struct options *options)
+{
+    char *glob = text;
+
+    while (glob) {
+        char *comma = strchr(glob, ',');
+        size_t length = comma ? (size_t)(comma - glob) : strlen(glob);
+
+        if (!length)
+            return -1;
+        arrput(options->increments, strndup(glob, length));
+        glob = comma ? comma + 1 : NULL;
+    }
+    return 0;
+}
+
 static int parse_option(int option, struct options *options)
 {
     switch (option) {
@@ -87,6 +105,8 @@ static int parse_option(int option, struct options *options)
     case 'o':
         options->output = optarg;
         return 0;
+    case 'I':
+        return parse_globs(optarg, options) ? command_misused(&command_record, "not a list of globs: '%s'", optarg) : 0;
     case 'v':
         options->verbose = true;
         return 0;
@@ -101,6 +121,7 @@ static int parse(int argc, char **argv, struct options *options)
         {"pid", required_argument, NULL, 'p'},  {"duration", required_argument, NULL, 'd'},
         {"delay", required_argument, NULL, 'D'}, {"output", required_argument, NULL, 'o'},
         {"mode", required_argument, NULL, 'm'},  {"verbose", no_argument, NULL, 'v'},
+        {"increments", required_argument, NULL, 'I'},
         {0},
     };
     int option, status = 0;
@@ -247,7 +268,7 @@ static int arm(struct session *session, const struct options *options)
 {
     size_t probes = 0;
 
-    if (session_arm(session))
+    if (session_check_increments(session) || session_arm(session))
         return -1;
     for (size_t i = 0; i < arrlenu(session->targets); i++)
         probes += session->targets[i].live;
@@ -275,19 +296,26 @@ static int stop(struct session *session, const struct options *options)
     return 0;
 }
 
-/* Says what the numbers do not cover, where that is anything. */
+static void warn_of_gap(const struct session_target *target, struct session_coverage coverage, const char *what)
+{
+    if (coverage.armed < coverage.found)
+        warn("%u of %u %s in '%s' carry a probe: 'hotref scan' tells about the others", coverage.armed, coverage.found,
+             what, target->interpreter.path);
+}
+
+/* Says what the numbers do not cover, where that is anything, and which increments they do. */
 static void warn_of_gaps(const struct session *session)
 {
     for (size_t i = 0; i < arrlenu(session->targets); i++) {
         const struct session_target *target = &session->targets[i];
-        const struct session_binary *binary = &session->binaries[target->binary];
-        size_t decrements = 0;
+        struct session_coverage inlined = session_coverage(session, target, OPERATION_INCREMENT);
 
-        for (size_t j = 0; j < arrlenu(binary->scan->operations); j++)
-            decrements += binary->scan->operations[j].kind == OPERATION_DECREMENT;
-        if (arrlenu(binary->armed) - target->refused < decrements)
-            warn("%zu of %zu decrements in '%s' carry a probe: 'hotref scan' tells about the others",
-                 arrlenu(binary->armed) - target->refused, decrements, target->interpreter.path);
+        warn_of_gap(target, session_coverage(session, target, OPERATION_DECREMENT), "decrements");
+        warn_of_gap(target, session_coverage(session, target, OPERATION_TRY_INCREMENT),
+                    "increments by compare-exchange");
+        if (inlined.armed)
+            warn("counts %u of %u inlined increments in '%s', in %u functions", inlined.armed, inlined.found,
+                 target->interpreter.path, session->binaries[target->binary].inlined_functions);
     }
 }
 
@@ -419,6 +447,8 @@ static int record(struct options *options)
     catch_signals();
     options->spelled = spell_command(options);
     session = session_new();
+    for (size_t i = 0; i < arrlenu(options->increments); i++)
+        arrput(session->increments, ((struct session_glob){.pattern = options->increments[i]}));
     if (options->command)
         status = record_command(session, options, *scans ? scans : NULL, &file);
     else if (record_processes(session, options, *scans ? scans : NULL, &file))
@@ -439,18 +469,24 @@ static int run(int argc, char **argv)
     if (!status)
         status = record(&options);
     arrfree(options.pids);
+    for (size_t i = 0; i < arrlenu(options.increments); i++)
+        free(options.increments[i]);
+    arrfree(options.increments);
     return status;
 }
 
 const struct command command_record = {
     .name = "record",
-    .arguments = "[-p PID]... [-d SEC] [--delay SEC] [-o FILE] [-v] [-- CMD ARG...]",
+    .arguments = "[-p PID]... [-d SEC] [--delay SEC] [-o FILE] [--increments GLOB[,GLOB]...] [-v] [-- CMD ARG...]",
     .summary = "Count the reference-count operations of processes, or of a command",
     .help = "  -p, --pid PID        a running process; may be given several times\n"
             "  -d, --duration SEC   stop after SEC seconds; else when the targets end, or on Ctrl-C\n"
             "      --delay SEC      with -p: wait SEC seconds first\n"
             "  -o, --output FILE    the profile (default: hotref.prof)\n"
             "  -v, --verbose        what hotref itself takes: time until armed, CPU time, memory\n"
+            "      --increments GLOB[,GLOB]...\n"
+            "                       count the inlined increments in C functions of these names too ('*': in all);\n"
+            "                       else only those that a function does by compare-exchange are counted\n"
             "      --mode exact     count every operation, which is the only mode there is\n"
             "  -- CMD ARG...        run CMD and record the CPython that it is or becomes by exec\n"
             "\n"

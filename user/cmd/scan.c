@@ -12,8 +12,6 @@
 #include "util/array.h"
 #include "util/error.h"
 
-#define KINDS (OPERATION_ADD + 1)
-
 static void print_function(const struct elf_file *file, uint64_t address)
 {
     const char *symbol = elf_file_symbol_at(file, address, NULL);
@@ -24,25 +22,65 @@ static void print_function(const struct elf_file *file, uint64_t address)
         printf("+0x%" PRIx64, address);
 }
 
+static bool counts_references(const struct operation *operation)
+{
+    return operation->kind == OPERATION_DECREMENT || operation->kind == OPERATION_INCREMENT ||
+           operation->kind == OPERATION_TRY_INCREMENT || operation->kind == OPERATION_NO_ID_INCREMENT;
+}
+
 static const char *reason(const struct operation *operation)
 {
+    if (operation->kind == OPERATION_UNKNOWN)
+        return "what it does to the count is not understood";
+    if (!counts_references(operation))
+        return "takes no reference and drops none";
     if (!operation->probe)
-        return "the kernel takes no probe on the instruction behind it";
-    if (operation->object.kind == PLACE_NONE)
-        return "the object lies nowhere that a probe could read";
-    return operation->kind == OPERATION_UNKNOWN ? "what it does to the count is not understood" : "is no decrement";
+        return plan_is_inlined(operation) ? "no jump is understood to guard it"
+                                          : "the kernel takes no probe on the instruction behind it";
+    return "the object lies nowhere that a probe could read";
+}
+
+/* "[0x1200, 0x1211) and [0x1300, 0x1306)": the instructions that a sample of it lies in. */
+static void print_spans(const struct operation *operation)
+{
+    if (operation->head.end)
+        printf(", code [0x%" PRIx64 ", 0x%" PRIx64 ") and", operation->head.start, operation->head.end);
+    else
+        printf(", code");
+    printf(" [0x%" PRIx64 ", 0x%" PRIx64 ")", operation->body.start, operation->body.end);
 }
 
 /* One line an operation: where, what, and what hotref does about it. */
 static void print_operation(const struct elf_file *file, const struct operation *operation)
 {
-    printf("  0x%-8" PRIx64 " %-13s ", operation->address, operation_name(operation->kind));
+    printf("  0x%-8" PRIx64 " %-15s ", operation->address, operation_name(operation->kind));
     print_function(file, operation->address);
-    if (plan_is_armed(operation))
-        printf(": probe at 0x%" PRIx64 "%s\n", operation->probe,
-               operation->cost == PROBE_EMULATED ? "" : " (single-stepped: several times dearer)");
-    else
+    if (!plan_is_armable(operation)) {
         printf(": left out: %s\n", reason(operation));
+        return;
+    }
+    printf(": %s at 0x%" PRIx64 "%s%s", operation->guarded ? "guard" : "probe", operation->probe,
+           operation->meaning == HIT_COUNTS_IF_NOT ? " where ZF is clear"
+           : operation->guarded                    ? " where ZF is set"
+                                                   : "",
+           operation->cost == PROBE_EMULATED ? "" : " (single-stepped: several times dearer)");
+    print_spans(operation);
+    printf("%s\n", plan_is_inlined(operation) ? ", with --increments" : "");
+}
+
+/* An atomic that several guards lead to is one. */
+static bool is_first_of_atomic(const struct scan *scan, size_t number)
+{
+    return number == 0 || scan->operations[number - 1].address != scan->operations[number].address;
+}
+
+static size_t count_atomics(const struct scan *scan)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < arrlenu(scan->operations); i++)
+        found += is_first_of_atomic(scan, i);
+    return found;
 }
 
 static size_t count_kind(const struct scan *scan, enum operation_kind kind)
@@ -50,7 +88,20 @@ static size_t count_kind(const struct scan *scan, enum operation_kind kind)
     size_t found = 0;
 
     for (size_t i = 0; i < arrlenu(scan->operations); i++)
-        found += scan->operations[i].kind == kind;
+        found += scan->operations[i].kind == kind && is_first_of_atomic(scan, i);
+    return found;
+}
+
+static size_t count_armable(const struct scan *scan, enum operation_kind kind, bool guarded)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < arrlenu(scan->operations); i++) {
+        const struct operation *operation = &scan->operations[i];
+
+        found += operation->kind == kind && plan_is_armable(operation) && (operation->guarded || !guarded) &&
+                 is_first_of_atomic(scan, i);
+    }
     return found;
 }
 
@@ -59,35 +110,47 @@ static size_t count_armed(const struct scan *scan)
     size_t armed = 0;
 
     for (size_t i = 0; i < arrlenu(scan->operations); i++)
-        armed += plan_is_armed(&scan->operations[i]);
+        armed += plan_is_armed(&scan->operations[i]) && is_first_of_atomic(scan, i);
     return armed;
 }
 
 static void print_coverage(const struct scan *scan)
 {
-    size_t atomics = arrlenu(scan->operations), unknown = count_kind(scan, OPERATION_UNKNOWN);
+    size_t atomics = count_atomics(scan), unknown = count_kind(scan, OPERATION_UNKNOWN);
 
     printf("atomics on ob_ref_shared: %zu found, %zu classified, %zu armed\n", atomics, atomics - unknown,
            count_armed(scan));
-    for (int kind = 0; kind < KINDS; kind++) {
+    for (int kind = 0; kind < OPERATION_KINDS; kind++) {
         if (count_kind(scan, kind))
             printf("  %6zu %s\n", count_kind(scan, kind), operation_name(kind));
     }
-    printf("decrements: %zu of %zu armed\n", count_armed(scan), count_kind(scan, OPERATION_DECREMENT));
-    printf("call sites of functions that drop a reference: %zu\n", arrlenu(scan->callers));
+    printf("decrements: %zu of %zu armed\n", count_armable(scan, OPERATION_DECREMENT, false),
+           count_kind(scan, OPERATION_DECREMENT));
+    printf("increments by compare-exchange: %zu of %zu armed\n", count_armable(scan, OPERATION_TRY_INCREMENT, false),
+           count_kind(scan, OPERATION_TRY_INCREMENT));
+    printf("inlined increments: %zu found, %zu with their guard, %zu that --increments can arm\n",
+           count_kind(scan, OPERATION_INCREMENT), count_armable(scan, OPERATION_INCREMENT, true),
+           count_armable(scan, OPERATION_INCREMENT, false));
+    printf("call sites of functions that take or drop a reference: %zu\n", arrlenu(scan->callers));
     if (scan->undecoded)
         printf("%u of %u functions could not be decoded to their end\n", scan->undecoded, scan->ranges);
+}
+
+/* All that exact mode counts by itself or could, and what of the rest is not as it should be. */
+static bool is_of_interest(const struct operation *operation)
+{
+    if (plan_is_inlined(operation))
+        return !plan_is_armable(operation);
+    return counts_references(operation) || operation->kind == OPERATION_UNKNOWN;
 }
 
 static void print_scan(const struct interpreter *interpreter, const struct scan *scan, bool all)
 {
     printf("%s: CPython %s, free-threaded (%s)\n", interpreter->path, interpreter->version, interpreter->build);
     print_coverage(scan);
-    printf("decrements, and whatever could be one:\n");
+    printf("what is counted by itself, what is not understood, and increments that are left out:\n");
     for (size_t i = 0; i < arrlenu(scan->operations); i++) {
-        enum operation_kind kind = scan->operations[i].kind;
-
-        if (all || kind == OPERATION_DECREMENT || kind == OPERATION_UNKNOWN)
+        if (all || is_of_interest(&scan->operations[i]))
             print_operation(interpreter->file, &scan->operations[i]);
     }
 }
@@ -136,7 +199,7 @@ const struct command command_scan = {
     .name = "scan",
     .arguments = "[--all] BINARY|PID",
     .summary = "Show what would be probed in an interpreter, and why",
-    .help = "  --all   every atomic on a reference count, not only what is or could be a decrement\n"
+    .help = "  --all   every atomic on a reference count, inlined increments included\n"
             "\n"
             "Exit status: 0, or 1 where there is no free-threaded CPython to scan.\n",
     .run = run,

@@ -66,23 +66,72 @@ static bool path_of(const struct elf_file *file, const char *folder, char *path,
     return folder && *build_id && snprintf(path, size, "%s/%s", folder, build_id) < (int)size;
 }
 
+/* Whether a probe behind an atomic stands where the code says so. */
+static bool fits_atomic(const struct elf_file *file, const struct decoder *decoder, const struct operation *operation)
+{
+    const uint8_t *bytes = elf_file_bytes(file, operation->address, 16);
+    struct op op;
+
+    return bytes && decode_op(decoder, bytes, 16, operation->address, &op) == 0 && op.code == OP_ATOMIC &&
+           operation->probe == op.address + op.length;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* Whether a conditional jump starts at each of these addresses, which are sorted: told by decoding their functions from
+ * the start. */
+static bool are_jumps(const struct elf_file *file, const struct decoder *decoder, const uint64_t *addresses)
+{
+    const struct code_range *range = NULL;
+    const uint8_t *bytes = NULL;
+    uint64_t at = 0;
+
+    for (size_t i = 0; i < arrlenu(addresses); i++) {
+        const struct code_range *next = elf_file_code_at(file, addresses[i]);
+        struct op op = {0};
+
+        if (next != range) {
+            range = next;
+            bytes = range ? elf_file_bytes(file, range->start, range->end - range->start) : NULL;
+            at = range ? range->start : 0;
+        }
+        while (bytes && at <= addresses[i]) {
+            if (decode_shape(decoder, bytes + (at - range->start), range->end - at, at, &op))
+                return false;
+            at += op.length;
+        }
+        if (op.address ? op.address != addresses[i] || op.code != OP_BRANCH : !i || addresses[i] != addresses[i - 1])
+            return false;
+    }
+    return true;
+}
+
 /* The caches are files of the user whom hotref runs for, who may have put anything there: each probe is held against the
  * code once more. */
-static bool fits_code(const struct scan *scan, const struct elf_file *file)
+static bool fits_code(const struct scan *scan, const struct elf_file *file, bool inlined)
 {
     struct decoder *decoder = decoder_new();
+    uint64_t *guards = NULL;
     bool fits = true;
 
     for (size_t i = 0; i < arrlenu(scan->operations) && fits; i++) {
         const struct operation *operation = &scan->operations[i];
-        const uint8_t *bytes = elf_file_bytes(file, operation->address, 16);
-        struct op op;
 
-        if (!operation->probe)
+        if (!operation->probe || (operation->kind == OPERATION_INCREMENT && !inlined))
             continue;
-        fits = bytes && decode_op(decoder, bytes, 16, operation->address, &op) == 0 && op.code == OP_ATOMIC &&
-               operation->probe == op.address + op.length;
+        if (operation->guarded)
+            arrput(guards, operation->probe);
+        else
+            fits = fits_atomic(file, decoder, operation);
     }
+    array_sort(guards, by_value);
+    fits = fits && are_jumps(file, decoder, guards);
+    arrfree(guards);
     decoder_free(decoder);
     return fits;
 }
@@ -113,7 +162,8 @@ static bool is_sound(const struct scan *scan)
     for (size_t i = 0; i < arrlenu(scan->operations); i++) {
         const struct operation *operation = &scan->operations[i];
 
-        if (operation->kind > OPERATION_ADD || !is_place(&operation->object) || !is_slot(&operation->slot) ||
+        if (operation->kind >= OPERATION_KINDS || operation->meaning > HIT_COUNTS_IF_NOT ||
+            *(const uint8_t *)&operation->guarded > 1 || !is_place(&operation->object) || !is_slot(&operation->slot) ||
             !is_rule(&operation->rule))
             return false;
     }
@@ -148,7 +198,7 @@ static bool read_records(FILE *in, const struct head *head, struct scan *scan)
     return memcmp(&found, head, sizeof(found)) == 0;
 }
 
-static struct scan *load(const struct elf_file *file, const char *path)
+static struct scan *load(const struct elf_file *file, const char *path, bool inlined)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     FILE *in = fd < 0 ? NULL : fdopen(fd, "r");
@@ -160,7 +210,7 @@ static struct scan *load(const struct elf_file *file, const char *path)
     elf_file_text(file, &start, &end);
     good = in && fread(&head, sizeof(head), 1, in) == 1 && head.operations <= MOST_RECORDS &&
            head.callers <= MOST_RECORDS && head.text_start == start && head.text_end == end &&
-           read_records(in, &head, scan) && is_sound(scan) && fits_code(scan, file);
+           read_records(in, &head, scan) && is_sound(scan) && fits_code(scan, file, inlined);
     if (in)
         fclose(in);
     if (good)
@@ -192,11 +242,11 @@ static void store(const struct scan *scan, const char *folder, const char *path)
         unlink(part);
 }
 
-struct scan *cache_scan(const struct elf_file *file, const char *folder)
+struct scan *cache_scan(const struct elf_file *file, const char *folder, bool inlined)
 {
     char path[PATH_MAX];
     bool cacheable = path_of(file, folder, path, sizeof(path));
-    struct scan *scan = cacheable ? load(file, path) : NULL;
+    struct scan *scan = cacheable ? load(file, path, inlined) : NULL;
 
     if (scan)
         return scan;

@@ -5,7 +5,8 @@
 #include "probe/scan.h"
 
 /* The scan of file, from the folder if it is there, else made and put there. folder may be NULL, and a cache that
- * cannot be read or written costs only time. NULL with a failure where the file cannot be scanned. */
-struct scan *cache_scan(const struct elf_file *file, const char *folder);
+ * cannot be read or written costs only time. inlined: inlined increments are to be probed too, so that
+ * what the cache says of them needs a check as well. NULL with a failure where the file cannot be scanned. */
+struct scan *cache_scan(const struct elf_file *file, const char *folder, bool inlined);
 
 #endif

@@ -128,6 +128,19 @@ static void lower_arithmetic(ZydisMnemonic mnemonic, const ZydisDecodedOperand *
     }
 }
 
+/* Only between two places that hold 64 bits each. */
+static void lower_compare(const ZydisDecodedOperand *a, const ZydisDecodedOperand *b, struct op *op)
+{
+    if (is_memory(a) && is_general(b, 64)) {
+        set(op, OP_COMPARE, NO_REG, general(b->reg.value));
+    } else if (is_general(a, 64) && is_memory(b)) {
+        set(op, OP_COMPARE, NO_REG, general(a->reg.value));
+    } else if (is_general(a, 64) && is_general(b, 64)) {
+        set(op, OP_COMPARE, NO_REG, general(a->reg.value));
+        op->dst = general(b->reg.value);
+    }
+}
+
 static bool is_cmov(const ZydisDecodedInstruction *insn)
 {
     return insn->meta.category == ZYDIS_CATEGORY_CMOV;
@@ -229,6 +242,9 @@ static void lower_data(const ZydisDecodedInstruction *insn, const ZydisDecodedOp
             op->value = operands[1].imm.value.s;
         }
         break;
+    case ZYDIS_MNEMONIC_CMP:
+        lower_compare(&operands[0], &operands[1], op);
+        break;
     case ZYDIS_MNEMONIC_PUSH:
         set(op, OP_PUSH, NO_REG, is_general(&operands[0], 64) ? general(operands[0].reg.value) : NO_REG);
         break;
@@ -260,6 +276,13 @@ static void start_op(const ZydisDecodedInstruction *insn, uint64_t address, stru
                       .index = NO_REG};
 }
 
+static bool writes_zero_flag(const ZydisDecodedInstruction *insn)
+{
+    const ZydisAccessedFlags *flags = insn->cpu_flags;
+
+    return flags && ((flags->modified | flags->set_0 | flags->set_1 | flags->undefined) & ZYDIS_CPUFLAG_ZF);
+}
+
 int decode_op(const struct decoder *decoder, const uint8_t *bytes, size_t size, uint64_t address, struct op *op)
 {
     ZydisDecodedInstruction insn;
@@ -268,6 +291,7 @@ int decode_op(const struct decoder *decoder, const uint8_t *bytes, size_t size, 
     if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder->zydis, bytes, size, &insn, operands)))
         return -1;
     start_op(&insn, address, op);
+    op->sets_zero = writes_zero_flag(&insn);
     lower_effects(&insn, operands, op);
     if (insn.attributes & ZYDIS_ATTRIB_HAS_LOCK)
         lower_atomic(&insn, operands, op);
@@ -305,14 +329,16 @@ static bool has_refused_prefix(const ZydisDecodedInstruction *insn)
 enum probe_cost probe_cost(const struct decoder *decoder, const uint8_t *bytes, size_t size)
 {
     ZydisDecodedInstruction insn;
-    bool short_jump, near_jump;
+    bool plain, conditional, direct;
 
     if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(&decoder->zydis, NULL, bytes, size, &insn)) ||
         has_refused_prefix(&insn) || insn.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX)
         return PROBE_REFUSED;
+    plain = insn.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT;
     /* A branch with an operand-size prefix is not emulated (arch/x86/kernel/uprobes.c, branch_setup_xol_ops). */
-    short_jump = insn.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && (insn.opcode & 0xf0) == 0x70;
-    near_jump = insn.opcode_map == ZYDIS_OPCODE_MAP_0F && (insn.opcode & 0xf0) == 0x80;
-    return (short_jump || near_jump) && !(insn.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE) ? PROBE_EMULATED
-                                                                                         : PROBE_STEPPED;
+    conditional = insn.opcode_map == ZYDIS_OPCODE_MAP_0F ? (insn.opcode & 0xf0) == 0x80
+                                                         : plain && (insn.opcode & 0xf0) == 0x70;
+    direct = plain && (insn.opcode == 0xeb || insn.opcode == 0xe9 || insn.opcode == 0xe8);
+    return (conditional || direct) && !(insn.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE) ? PROBE_EMULATED
+                                                                                       : PROBE_STEPPED;
 }

@@ -39,6 +39,7 @@ enum op_code {
     OP_BRANCH,         /* conditional; value: the target */
     OP_RETURN,         /* or a trap: nothing comes after it */
     OP_ATOMIC,         /* a locked operation on mem; see struct op.atomic */
+    OP_COMPARE,        /* src with mem, or with dst, 64 bits: writes nothing but flags */
 };
 
 enum atomic_code { ATOMIC_CMPXCHG = 1, ATOMIC_ADD, ATOMIC_XADD, ATOMIC_XCHG, ATOMIC_OTHER };
@@ -58,6 +59,7 @@ struct op {
     bool segment;          /* mem is relative to fs or gs */
     bool zero_flag;        /* OP_BRANCH: taken if ZF (je) or if not (jne); see taken_if_zero */
     bool taken_if_zero;
+    bool sets_zero;        /* ZF is another one, or undefined, behind it */
 };
 
 struct decoder;

@@ -355,7 +355,7 @@ static void clobber(struct flow *flow, const struct op *op, struct flow_state *s
     }
 }
 
-static void step(struct flow *flow, const struct op *op, struct flow_state *state)
+void flow_step(struct flow *flow, const struct op *op, struct flow_state *state)
 {
     value_id result = 0;
 
@@ -379,6 +379,8 @@ static void step(struct flow *flow, const struct op *op, struct flow_state *stat
         return;
     case OP_CALL:
         call(flow, op, state);
+        return;
+    case OP_COMPARE:
         return;
     case OP_EXCHANGE:
         result = state->at[op->dst];
@@ -476,7 +478,7 @@ static bool run_block(struct flow *flow, uint32_t number)
         return false; /* not reached yet, or nothing new */
     flow->in[number] = state;
     for (uint32_t i = 0; i < block->count; i++)
-        step(flow, &flow->unit->ops[block->first + i], &state);
+        flow_step(flow, &flow->unit->ops[block->first + i], &state);
     if (memcmp(&state, &flow->out[number], sizeof(state)) == 0)
         return false;
     flow->out[number] = state;
@@ -552,19 +554,25 @@ void flow_free(struct flow *flow)
     free(flow);
 }
 
+bool flow_enter(const struct flow *flow, uint32_t number, struct flow_state *state)
+{
+    *state = flow->in[number];
+    return state->at[RSP] != 0;
+}
+
 void flow_walk(struct flow *flow, flow_visit *visit, void *context)
 {
     for (size_t number = 0; number < arrlenu(flow->unit->blocks); number++) {
         const struct block *block = &flow->unit->blocks[number];
-        struct flow_state state = flow->in[number];
+        struct flow_state state;
 
-        if (!state.at[RSP])
+        if (!flow_enter(flow, number, &state))
             continue;
         for (uint32_t i = 0; i < block->count; i++) {
             const struct op *op = &flow->unit->ops[block->first + i];
 
             visit(context, flow, op, &state);
-            step(flow, op, &state);
+            flow_step(flow, op, &state);
         }
     }
 }
@@ -636,6 +644,13 @@ value_id flow_input(const struct flow *flow, value_id phi_id, uint32_t number)
             return input;
     }
     return 0;
+}
+
+value_id flow_coming_from(const struct flow *flow, value_id id, uint32_t number, uint32_t from)
+{
+    const struct value *merged = value_of(flow, id);
+
+    return merged->kind == VALUE_PHI && merged->c == number ? flow->out[from].at[merged->a] : id;
 }
 
 bool flow_is_walking(const struct flow *flow, value_id id)

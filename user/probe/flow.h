@@ -60,6 +60,11 @@ const struct value *value_of(const struct flow *flow, value_id id);
 typedef void flow_visit(void *context, const struct flow *flow, const struct op *op, const struct flow_state *state);
 void flow_walk(struct flow *flow, flow_visit *visit, void *context);
 
+/* The same by hand: the state at the start of block number, false where nothing leads there, and what an op makes of a
+ * state. */
+bool flow_enter(const struct flow *flow, uint32_t number, struct flow_state *state);
+void flow_step(struct flow *flow, const struct op *op, struct flow_state *state);
+
 /* The value of the address that op's memory operand names, or 0. */
 value_id flow_address(struct flow *flow, const struct op *op, const struct flow_state *state);
 
@@ -78,6 +83,10 @@ int64_t flow_depth(const struct flow *flow, const struct flow_state *state);
 
 /* What phi is where its block is entered from predecessor number; 0 behind the last one. */
 value_id flow_input(const struct flow *flow, value_id phi, uint32_t number);
+
+/* What id is at the end of block from, which leads to block number: another value where id is a PHI of that block; 0
+ * where that is not known. */
+value_id flow_coming_from(const struct flow *flow, value_id id, uint32_t number, uint32_t from);
 
 /* Whether id is a PHI that steps through memory: an interior pointer, not an object. */
 bool flow_is_walking(const struct flow *flow, value_id id);

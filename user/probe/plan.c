@@ -8,9 +8,32 @@ static const uint16_t pt_regs_offset[REG_COUNT] = {
     [R9] = 64,  [R8] = 72,  [RAX] = 80, [RCX] = 88, [RDX] = 96,  [RSI] = 104, [RDI] = 112, [RSP] = 152,
 };
 
+bool plan_is_inlined(const struct operation *operation)
+{
+    return operation->kind == OPERATION_INCREMENT;
+}
+
+static bool counts_references(const struct operation *operation)
+{
+    return operation->kind == OPERATION_DECREMENT || operation->kind == OPERATION_TRY_INCREMENT ||
+           operation->kind == OPERATION_INCREMENT || operation->kind == OPERATION_NO_ID_INCREMENT;
+}
+
+bool plan_is_armable(const struct operation *operation)
+{
+    return counts_references(operation) && operation->probe && operation->object.kind != PLACE_NONE;
+}
+
 bool plan_is_armed(const struct operation *operation)
 {
-    return operation->kind == OPERATION_DECREMENT && operation->probe && operation->object.kind != PLACE_NONE;
+    return plan_is_armable(operation) && !plan_is_inlined(operation);
+}
+
+static uint8_t site_kind(const struct operation *operation)
+{
+    if (operation->kind == OPERATION_DECREMENT)
+        return ABI_SITE_DECREMENT;
+    return operation->guarded ? ABI_SITE_GUARDED : ABI_SITE_INCREMENT;
 }
 
 /* A place at the probe itself. */
@@ -61,12 +84,17 @@ static struct abi_frame frame_with(const struct frame_rule *rule, struct abi_loc
     return frame;
 }
 
+_Static_assert((int)HIT_COUNTS == ABI_HIT_COUNTS && (int)HIT_COUNTS_IF_ZERO == ABI_HIT_COUNTS_IF_ZERO &&
+                   (int)HIT_COUNTS_IF_NOT == ABI_HIT_COUNTS_IF_NOT,
+               "the scan's words are BPF's");
+
 struct abi_site plan_site(const struct operation *operation)
 {
     return (struct abi_site){
         .object = here(&operation->object),
         .adjust = -operation->adjust,
-        .zero_is_success = operation->zero_is_success,
+        .meaning = operation->meaning,
+        .kind = site_kind(operation),
         .argument = operation->slot.kind == SLOT_ARGUMENT ? operation->slot.argument : ABI_NO_ARGUMENT,
         .frame_only = is_frame_only(&operation->slot),
         .slot = slot_with(&operation->slot, here),

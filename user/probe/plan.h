@@ -5,8 +5,14 @@
 #include "abi.h"
 #include "probe/scan.h"
 
-/* Whether exact mode counts this operation: it decrements, and a probe can. */
+/* Whether a probe can count this operation. */
+bool plan_is_armable(const struct operation *operation);
+
+/* Whether exact mode counts it by itself: all but the inlined increments, which are counted where they are asked for. */
 bool plan_is_armed(const struct operation *operation);
+
+/* Whether it is such an increment, which every owner passes too. */
+bool plan_is_inlined(const struct operation *operation);
 
 struct abi_site plan_site(const struct operation *operation);
 /* The call sites that BPF can learn something from: an stb_ds array, to be freed with arrfree(). */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe/guard.h"
 #include "probe/refcount.h"
 #include "probe/unit.h"
 #include "util/array.h"
@@ -13,6 +14,8 @@
 /* A function that hands an argument on to be dropped is followed if it is little more than that: its callers are then
  * the ones that users know. A larger one is itself the answer. */
 #define WRAPPER_BYTES 256
+/* Python/uniqueid.c (3.14.7): an object whose references each thread counts for itself comes here where it has no id. */
+#define WITHOUT_ID "_PyObject_ThreadIncrefSlow"
 
 /* What the first look over a code range leaves. */
 struct range_facts {
@@ -74,14 +77,16 @@ struct sweep {
     uint32_t wave;
     struct scan *scan;
     uint64_t function;               /* start of the function that is being analysed */
+    const struct unit *unit;         /* it itself */
     struct doubt *doubts;            /* stb_ds array: of that function */
+    uint64_t without_id;             /* the function that increments what should have a per-thread id and has none */
     struct tested *tested;           /* stb_ds hash map: objects whose local count it looks at */
 };
 
 const char *operation_name(enum operation_kind kind)
 {
     static const char *const names[] = {"unknown", "decrement", "increment", "try-increment", "flags", "merge",
-                                        "foreign", "add"};
+                                        "foreign", "add", "no-id increment"};
 
     return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
 }
@@ -272,24 +277,39 @@ static bool is_small(const struct sweep *sweep, uint64_t entry)
     return range && range->end - range->start <= WRAPPER_BYTES;
 }
 
-/* The instruction behind a compare-exchange sees its result in ZF, if that is where it continues at all. */
-static void choose_probe(const struct sweep *sweep, const struct op *op, struct operation *operation)
+/* Nobody will know the call sites. */
+static void forget_caller(struct slot *slot)
 {
-    uint64_t next = op->address + op->length;
-    const struct code_range *range = elf_file_code_at(sweep->file, next);
-    const uint8_t *bytes = range ? elf_file_bytes(sweep->file, next, range->end - next) : NULL;
+    slot->behind = false;
+    if (slot->kind == SLOT_ARGUMENT || (slot->base.kind == PLACE_NONE && slot->outer.kind == PLACE_NONE))
+        slot->kind = SLOT_NONE;
+}
 
-    operation->zero_is_success = op->atomic == ATOMIC_CMPXCHG;
-    operation->cost = bytes ? probe_cost(sweep->decoder, bytes, range->end - next) : PROBE_REFUSED;
-    operation->probe = operation->cost == PROBE_REFUSED ? 0 : next;
+static void put_probe(const struct sweep *sweep, uint64_t at, enum hit_meaning meaning, struct operation *operation)
+{
+    const struct code_range *range = elf_file_code_at(sweep->file, at);
+    const uint8_t *bytes = range ? elf_file_bytes(sweep->file, at, range->end - at) : NULL;
+
+    operation->meaning = meaning;
+    operation->cost = bytes ? probe_cost(sweep->decoder, bytes, range->end - at) : PROBE_REFUSED;
+    operation->probe = operation->cost == PROBE_REFUSED ? 0 : at;
+}
+
+/* The instruction behind a compare-exchange sees its result in ZF, if that is where it continues at all. */
+static void probe_behind(const struct sweep *sweep, const struct op *op, struct operation *operation)
+{
+    put_probe(sweep, op->address + op->length,
+              op->atomic == ATOMIC_CMPXCHG ? HIT_COUNTS_IF_ZERO : HIT_COUNTS, operation);
 }
 
 /* The object lies in a register or slot, or its address plus 16 does, which the atomic was given. */
 static void place_object(const struct flow *flow, const struct op *op, const struct flow_state *state, value_id object,
                          struct operation *operation)
 {
-    operation->object = flow_find(flow, state, object, 0xffff & ~(1u << RSP) & ~(1u << RAX));
-    if (operation->object.kind != PLACE_NONE || op->base == NO_REG || op->base == RAX)
+    uint32_t changed = op->atomic == ATOMIC_CMPXCHG ? 1u << RAX : 0;
+
+    operation->object = flow_find(flow, state, object, 0xffff & ~(1u << RSP) & ~changed);
+    if (operation->object.kind != PLACE_NONE || op->base == NO_REG || (changed & (1u << op->base)))
         return;
     operation->object = (struct place){.kind = PLACE_REG, .reg = op->base};
     operation->adjust = 16 - op->disp;
@@ -300,32 +320,120 @@ static bool asks_caller(const struct slot *slot)
     return slot->kind == SLOT_ARGUMENT || slot->behind;
 }
 
-static void visit_atomic(struct sweep *sweep, const struct flow *flow, const struct op *op,
-                         const struct flow_state *state)
+/* Where the object lies at an op that state stands before, where it came from, and how to get on to the caller. */
+static void describe_object(const struct flow *flow, const struct flow_state *state, value_id object,
+                            struct operation *operation)
 {
-    value_id object = refcount_object((struct flow *)flow, op, state);
-    struct operation operation = {.address = op->address, .function = sweep->function};
+    operation->slot = slot_of(flow, state, object, 0xffff);
+    operation->rule = frame_rule_of(flow, state);
+}
 
-    if (!object || sweep->wave > 0)
+/* Whose callers are worth asking: a larger function that increments one of its arguments is itself the answer. */
+static bool is_called_to_count(const struct sweep *sweep, const struct operation *operation)
+{
+    return operation->kind == OPERATION_DECREMENT ||
+           ((operation->kind == OPERATION_TRY_INCREMENT || operation->kind == OPERATION_INCREMENT ||
+             operation->kind == OPERATION_NO_ID_INCREMENT) &&
+            is_small(sweep, sweep->function));
+}
+
+static void add_operation(struct sweep *sweep, struct operation operation)
+{
+    if (asks_caller(&operation.slot)) {
+        if (is_called_to_count(sweep, &operation))
+            add_wrapper(sweep, sweep->function, operation.slot.argument, WRAPS);
+        else
+            forget_caller(&operation.slot);
+    }
+    arrput(sweep->scan->operations, operation);
+}
+
+/* Behind an atomic that is no jump's target nobody comes by but those who did it. */
+static bool leads_straight_on(const struct unit *unit, uint32_t atomic)
+{
+    const struct block *block = &unit->blocks[unit_block_of(unit, atomic)];
+
+    return atomic + 1 < block->first + block->count;
+}
+
+/* An increment that a guard leads to, counted there: the kernel takes no probe on the atomic itself, and most often
+ * the code goes on where others come from elsewhere. */
+static void add_guarded(struct sweep *sweep, struct flow *flow, const struct guard *guard, struct operation operation)
+{
+    const struct unit *unit = sweep->unit;
+    const struct op *jump = &unit->ops[guard->jump];
+    uint32_t number = unit_block_of(unit, guard->jump);
+    struct flow_state state;
+
+    if (!flow_enter(flow, number, &state))
         return;
-    operation.kind = refcount_meaning((struct flow *)flow, op, state);
+    for (const struct op *op = &unit->ops[unit->blocks[number].first]; op < jump; op++)
+        flow_step(flow, op, &state);
+    put_probe(sweep, jump->address, guard->zero ? HIT_COUNTS_IF_ZERO : HIT_COUNTS_IF_NOT, &operation);
+    operation.guarded = true;
+    if (value_of(flow, guard->object)->kind != VALUE_CONST)
+        operation.object = flow_find(flow, &state, guard->object, 0xffff & ~(1u << RSP));
+    operation.adjust = 0;
+    operation.head = span_to(flow, unit, guard->jump, guard->object);
+    if (operation.body.start >= operation.head.start && operation.body.start <= operation.head.end) {
+        operation.body.start = operation.head.start;
+        operation.head = (struct span){0};
+    }
+    describe_object(flow, &state, guard->object, &operation);
+    add_operation(sweep, operation);
+}
+
+static void add_increment(struct sweep *sweep, struct flow *flow, const struct op *op, value_id object,
+                          struct operation *operation)
+{
+    uint32_t number = op - sweep->unit->ops;
+    struct guard guards[MOST_GUARDS];
+    int count = guards_of(flow, sweep->unit, number, object, guards);
+
+    for (int i = 0; i < count; i++)
+        add_guarded(sweep, flow, &guards[i], *operation);
+    if (count)
+        return;
+    if (operation->cost != PROBE_EMULATED || !leads_straight_on(sweep->unit, number))
+        operation->probe = 0;
+    add_operation(sweep, *operation);
+}
+
+static bool fill_operation(struct sweep *sweep, struct flow *flow, const struct op *op, const struct flow_state *state,
+                           value_id object, struct operation *operation)
+{
+    operation->kind = refcount_meaning(flow, op, state);
+    if (operation->kind == OPERATION_INCREMENT && sweep->function == sweep->without_id)
+        operation->kind = OPERATION_NO_ID_INCREMENT;
     if (value_of(flow, object)->kind == VALUE_CONST) {
         /* A static variable at a fixed address: an object if its count is handled as one. */
-        if (operation.kind != OPERATION_DECREMENT && operation.kind != OPERATION_INCREMENT &&
-            operation.kind != OPERATION_TRY_INCREMENT)
-            return;
-        operation.object = (struct place){.kind = PLACE_FIXED, .offset = value_of(flow, object)->c - 16};
+        if (operation->kind != OPERATION_DECREMENT && operation->kind != OPERATION_INCREMENT &&
+            operation->kind != OPERATION_TRY_INCREMENT)
+            return false;
+        operation->object = (struct place){.kind = PLACE_FIXED, .offset = value_of(flow, object)->c - 16};
     } else {
-        place_object(flow, op, state, object, &operation);
+        place_object(flow, op, state, object, operation);
     }
-    choose_probe(sweep, op, &operation);
-    operation.slot = slot_of(flow, state, object, 0xffff);
-    operation.rule = frame_rule_of(flow, state);
+    operation->body = span_to(flow, sweep->unit, op - sweep->unit->ops, object);
+    probe_behind(sweep, op, operation);
+    describe_object(flow, state, object, operation);
+    return true;
+}
+
+static void visit_atomic(struct sweep *sweep, struct flow *flow, const struct op *op, const struct flow_state *state)
+{
+    value_id object = refcount_object(flow, op, state);
+    struct operation operation = {.address = op->address, .function = sweep->function};
+
+    if (!object || sweep->wave > 0 || !fill_operation(sweep, flow, op, state, object, &operation))
+        return;
+    if (operation.kind == OPERATION_INCREMENT || operation.kind == OPERATION_NO_ID_INCREMENT) {
+        add_increment(sweep, flow, op, object, &operation);
+        return;
+    }
     if (operation.kind == OPERATION_UNKNOWN)
         arrput(sweep->doubts, ((struct doubt){arrlenu(sweep->scan->operations), object}));
-    arrput(sweep->scan->operations, operation);
-    if (operation.kind == OPERATION_DECREMENT && asks_caller(&operation.slot))
-        add_wrapper(sweep, sweep->function, operation.slot.argument, WRAPS);
+    add_operation(sweep, operation);
 }
 
 static void visit_call(struct sweep *sweep, const struct flow *flow, const struct op *op,
@@ -370,7 +478,7 @@ static void visit(void *context, const struct flow *flow, const struct op *op, c
     if (sweep->wave == 0 && (tested = refcount_tested((struct flow *)flow, op, state)))
         hmput(sweep->tested, tested, true);
     if (op->code == OP_ATOMIC) {
-        visit_atomic(sweep, flow, op, state);
+        visit_atomic(sweep, (struct flow *)flow, op, state);
         return;
     }
     if (op->code != OP_CALL && op->code != OP_JUMP && op->code != OP_BRANCH)
@@ -428,6 +536,7 @@ static void analyse(struct sweep *sweep, uint32_t root)
     if (!unit)
         return;
     sweep->function = sweep->ranges[root].start;
+    sweep->unit = unit;
     flow = flow_new(unit);
     flow_walk(flow, visit, sweep);
     settle_doubts(sweep);
@@ -478,7 +587,9 @@ static int by_address(const void *a, const void *b)
 {
     const struct operation *x = a, *y = b;
 
-    return x->address < y->address ? -1 : x->address > y->address;
+    if (x->address != y->address)
+        return x->address < y->address ? -1 : 1;
+    return x->probe < y->probe ? -1 : x->probe > y->probe;
 }
 
 static int by_return(const void *a, const void *b)
@@ -524,8 +635,10 @@ static void finish(struct sweep *sweep)
 /* What nearly everybody calls is known beforehand: it saves looking at its callers twice. */
 static void add_known(struct sweep *sweep)
 {
-    static const char *const names[] = {"_Py_DecRefShared", "_Py_DecRefSharedDebug", "_Py_DecRef", "Py_DecRef"};
+    static const char *const names[] = {"_Py_DecRefShared", "_Py_DecRefSharedDebug", "_Py_DecRef", "Py_DecRef",
+                                        WITHOUT_ID};
 
+    sweep->without_id = elf_file_symbol(sweep->file, WITHOUT_ID);
     sweep->wave = UINT32_MAX; /* so that the first wave is the next one */
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         uint64_t entry = elf_file_symbol(sweep->file, names[i]);

@@ -17,7 +17,10 @@ enum operation_kind {
     OPERATION_MERGE = 5,     /* sets the merged flag with a new count */
     OPERATION_FOREIGN = 6,   /* not a reference count: the word is no object's */
     OPERATION_ADD = 7,       /* locked add of a computed number: the items of a repeated list, or no object's word */
+    OPERATION_NO_ID_INCREMENT = 8, /* an increment as above, of what each thread should count for itself and cannot */
 };
+
+#define OPERATION_KINDS 9
 
 #define OB_TYPE 24 /* offset of ob_type: Include/object.h (3.13 to 3.15, free-threaded) */
 
@@ -55,13 +58,30 @@ struct frame_rule {
     struct place saved[SAVED_REGS];
 };
 
+/* What a hit of an operation's probe means. */
+enum hit_meaning {
+    HIT_COUNTS = 0,        /* one operation */
+    HIT_COUNTS_IF_ZERO = 1, /* one operation where ZF is set; else another attempt, or one that the owner does */
+    HIT_COUNTS_IF_NOT = 2, /* the other way round */
+};
+
+/* Instructions [start, end). */
+struct span {
+    uint64_t start, end;
+};
+
+/* An atomic by the probe that counts it. One that increments of several places share is there once for each. */
 struct operation {
     uint64_t address;    /* of the atomic */
     uint64_t function;   /* start of the code range */
-    uint64_t probe;      /* where it is counted; 0 where the kernel takes no probe behind the atomic */
+    uint64_t probe;      /* where it is counted: behind the atomic, or at the jump that guards it; 0: nowhere */
+    struct span head;    /* from the first touch of the object's header to the end of the guard; empty where the atomic
+                            follows it */
+    struct span body;    /* from there, or from the first touch where head is empty, to the end of the atomic */
     uint8_t kind;        /* enum operation_kind */
     uint8_t cost;        /* enum probe_cost, of the probe */
-    bool zero_is_success; /* ZF at the probe tells success from retry; else every hit is one success */
+    uint8_t meaning;     /* enum hit_meaning */
+    bool guarded;        /* the probe is the guard of an inlined increment: the owner comes by there too */
     struct place object; /* the object's address + adjust lies here at the probe */
     int64_t adjust;
     struct slot slot;

@@ -57,6 +57,21 @@ int64_t unit_op_at(const struct unit *unit, uint64_t address)
     return -1;
 }
 
+uint32_t unit_block_of(const struct unit *unit, uint32_t op)
+{
+    uint32_t low = 0, high = arrlenu(unit->blocks) - 2; /* the last is empty */
+
+    while (low < high) {
+        uint32_t middle = (low + high + 1) / 2;
+
+        if (unit->blocks[middle].first <= op)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
 static bool is_indirect_jump(const struct op *op)
 {
     bool through_got = op->has_mem && op->base == NO_REG && op->index == NO_REG;

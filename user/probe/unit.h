@@ -30,4 +30,7 @@ void unit_free(struct unit *unit); /* takes NULL */
 /* The index of the op at address, or -1. */
 int64_t unit_op_at(const struct unit *unit, uint64_t address);
 
+/* The number of the block that op number op is in. */
+uint32_t unit_block_of(const struct unit *unit, uint32_t op);
+
 #endif

@@ -262,6 +262,7 @@ static struct profile_count count_at(struct builder *builder, const struct abi_c
         .field = place->field,
         .field_source = place->source,
         .decrefs = counts->decrefs,
+        .increfs = counts->increfs,
         .handoffs = counts->handoffs,
         .retries = counts->retries,
         .bounces = counts->bounces,

@@ -14,19 +14,6 @@ static const char *file_name(const char *path)
     return last ? last + 1 : path;
 }
 
-/* "func_clear"; without a symbol, "python3.13t+0x1191c0": the start of its code. What compilers append to the names of
- * parts and copies (.part.0, .constprop.0, .cold, .lto_priv.0) is none of the source's. */
-static void name_function(const struct elf_file *file, const char *path, uint64_t address, char *into, size_t size)
-{
-    const struct code_range *range = elf_file_code_at(file, address);
-    const char *symbol = elf_file_symbol_at(file, address, NULL);
-
-    if (symbol)
-        snprintf(into, size, "%.*s", (int)strcspn(symbol, "."), symbol);
-    else
-        snprintf(into, size, "%s+0x%llx", file_name(path), (unsigned long long)(range ? range->start : address));
-}
-
 /* Whether the path leads to the mapped file from here too: a container's may be another one of that name. */
 static bool is_same_file(const struct mapping *mapping)
 {
@@ -56,7 +43,7 @@ static void name_code_at(const struct session_target *target, uint64_t address, 
         names->address = address - mapping->start + mapping->offset;
         if (file) {
             names->address = elf_file_vaddr(file, names->address);
-            name_function(file, mapping->path, names->address - 1, names->function, sizeof(names->function));
+            elf_file_function_name(file, mapping->path, names->address - 1, names->function, sizeof(names->function));
         } else {
             snprintf(names->function, sizeof(names->function), "%s+0x%llx", file_name(mapping->path),
                      (unsigned long long)names->address);
@@ -127,7 +114,7 @@ static void name_site_field(const struct session_target *target, const struct sl
 
     names->source = FIELD_SITE;
     if (slot && slot->kind == SLOT_RESULT && slot->callee) {
-        name_function(target->interpreter.file, target->interpreter.path, slot->callee, from, sizeof(from));
+        elf_file_function_name(target->interpreter.file, target->interpreter.path, slot->callee, from, sizeof(from));
         snprintf(names->field, sizeof(names->field), "result of %.480s()", from);
         return;
     }
@@ -169,15 +156,15 @@ static const struct slot *name_caller(const struct session *session, const struc
     }
     names->address = returns_to;
     if (caller && argument < ARGUMENTS && !(caller->loses & (1u << argument))) {
-        name_function(interpreter->file, interpreter->path, returns_to - 1, names->function, sizeof(names->function));
+        elf_file_function_name(interpreter->file, interpreter->path, returns_to - 1, names->function, sizeof(names->function));
         return &caller->arguments[argument];
     }
     if (caller) {
-        name_function(interpreter->file, interpreter->path, caller->target, names->function, sizeof(names->function));
+        elf_file_function_name(interpreter->file, interpreter->path, caller->target, names->function, sizeof(names->function));
         return NULL;
     }
     /* An indirect call: what it called has jumped on, and left no trace of itself. */
-    name_function(interpreter->file, interpreter->path, returns_to - 1, below, sizeof(below));
+    elf_file_function_name(interpreter->file, interpreter->path, returns_to - 1, below, sizeof(below));
     snprintf(names->function, sizeof(names->function), "called by %.500s", below);
     names->below = true;
     return NULL;
@@ -194,7 +181,7 @@ void place_name(const struct session *session, const struct abi_cold_key *key, c
 
     names->binary = interpreter->path;
     names->address = operation->address;
-    name_function(interpreter->file, interpreter->path, operation->address, names->operation,
+    elf_file_function_name(interpreter->file, interpreter->path, operation->address, names->operation,
                   sizeof(names->operation));
     snprintf(names->function, sizeof(names->function), "%s", names->operation);
     if (key->returns_to)

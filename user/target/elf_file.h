@@ -69,6 +69,11 @@ uint64_t elf_file_symbol(const struct elf_file *file, const char *name);
  * several stand at one address. A range of a stripped file has none. Owned by file. */
 const char *elf_file_symbol_at(const struct elf_file *file, uint64_t vaddr, uint64_t *distance);
 
+/* Writes what the function at vaddr is called, "func_clear"; without a symbol, "python3.13t+0x1191c0" by the file's path
+ * and the start of its code. What compilers append to the names of parts and copies (.part.0, .constprop.0, .cold,
+ * .lto_priv.0) is none of the source's and left away. */
+void elf_file_function_name(const struct elf_file *file, const char *path, uint64_t vaddr, char *into, size_t size);
+
 /* The name that a dynamic relocation binds the pointer at vaddr to (GOT or PLT slot); NULL if none. */
 const char *elf_file_bound_name(const struct elf_file *file, uint64_t vaddr);
 

@@ -1,6 +1,7 @@
 /* Names in an ELF file: symbols, and what dynamic relocations bind. */
 #include "target/elf_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,6 +187,17 @@ static int by_vaddr(const void *left, const void *right)
     const struct elf_relocation *a = left, *b = right;
 
     return a->vaddr < b->vaddr ? -1 : a->vaddr > b->vaddr;
+}
+
+void elf_file_function_name(const struct elf_file *file, const char *path, uint64_t vaddr, char *into, size_t size)
+{
+    const struct code_range *range = elf_file_code_at(file, vaddr);
+    const char *symbol = elf_file_symbol_at(file, vaddr, NULL), *last = strrchr(path, '/');
+
+    if (symbol)
+        snprintf(into, size, "%.*s", (int)strcspn(symbol, "."), symbol);
+    else
+        snprintf(into, size, "%s+0x%llx", last ? last + 1 : path, (unsigned long long)(range ? range->start : vaddr));
 }
 
 static const struct elf_relocation *relocation_at(const struct elf_file *file, uint64_t vaddr)
