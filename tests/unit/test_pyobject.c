@@ -277,7 +277,7 @@ static void test_damaged_dicts(void **state)
 /* An instance whose keys its class shares: values in the object, then in a dict that took them over. */
 static void test_attributes(void **state)
 {
-    const uint8_t head[4] = {8, 2, 1, 1}, invalid[4] = {8, 2, 1, 0};
+    const uint8_t head[4] = {8, 2, 1, 1}, invalid[4] = {8, 2, 1, 0}, outside[4] = {8, 2, 0, 0x55};
     uint64_t values = OBJECT + 32;
 
     (void)state;
@@ -303,6 +303,9 @@ static void test_attributes(void **state)
     put_word(OTHER + 128 + 24, DICT_TYPE);
     put_word(OTHER + 128 + 48, KEYS);
     put_word(OTHER + 128 + 56, values);
+    assert_int_equal(python_attribute(&memory, OBJECT, "_name"), OTHER);
+
+    put(values, outside, sizeof(outside));
     assert_int_equal(python_attribute(&memory, OBJECT, "_name"), OTHER);
 }
 

@@ -32,6 +32,7 @@ struct word {
 
 /* From the same headers. */
 static const struct word words[] = {
+    WORD(runtime_finalizing, 4, 4, 4),
     WORD(runtime_interpreters_head, 5, 5, 5),
     WORD(interp_next, 8, 8, 8),
     WORD(interp_threads_head, 9, 9, 9),
@@ -212,7 +213,10 @@ static void take_constants(struct layout *layout)
     layout->cfunction_module = 48;
     layout->descr_type = 32; /* Include/cpython/descrobject.h */
     layout->descr_name = 40;
+    layout->descr_member = 56;
     layout->cell_value = 32; /* Include/cpython/cellobject.h */
+    layout->set_mask = 48;   /* Include/cpython/setobject.h */
+    layout->set_table = 56;
 }
 
 int layout_decode(const uint8_t *bytes, size_t size, struct layout *layout)

@@ -13,7 +13,7 @@ struct layout {
     /* object header: Include/object.h, the same from 3.13 to 3.16.0a0 */
     uint16_t ob_tid, ob_ref_local, ob_ref_shared, ob_type, ob_size;
     /* from _Py_DebugOffsets */
-    uint32_t runtime_interpreters_head, interp_next, interp_threads_head, interp_modules;
+    uint32_t runtime_finalizing, runtime_interpreters_head, interp_next, interp_threads_head, interp_modules;
     uint16_t tstate_next, tstate_current_frame, tstate_thread_id, tstate_native_thread_id;
     uint16_t frame_executable, frame_previous, frame_localsplus;
     uint16_t code_firstlineno, code_filename, code_name, code_qualname;
@@ -27,7 +27,8 @@ struct layout {
     uint16_t function_globals, function_builtins, function_name, function_qualname, function_code,
         function_module;
     uint16_t method_function, method_self, cfunction_def, cfunction_self, cfunction_module;
-    uint16_t descr_type, descr_name, cell_value;
+    uint16_t descr_type, descr_name, descr_member, cell_value;
+    uint16_t set_mask, set_table;
     uint8_t str_kind_shift, str_compact_bit, str_ascii_bit; /* in the 32-bit state word */
 };
 

@@ -165,8 +165,9 @@ struct keys_head {
 };
 enum { KIND_GENERAL, KIND_UNICODE, KIND_SPLIT };
 
-/* A value array: capacity, size, embedded, valid, one byte each, and from 8 on the values. */
-enum { VALUES_VALID = 3, VALUES_START = 8 };
+/* A value array: capacity, size, embedded, valid, one byte each, and from 8 on the values. One that is not
+ * embedded in its object never gets a valid byte (Objects/dictobject.c: new_values()). */
+enum { VALUES_EMBEDDED = 2, VALUES_VALID = 3, VALUES_START = 8 };
 
 /* Keys and, where these hold them, values. */
 static int read_keys(const struct python_memory *memory, uint64_t keys, size_t limit, struct keys_head *head,
@@ -189,6 +190,7 @@ static int read_keys(const struct python_memory *memory, uint64_t keys, size_t l
             return -1;
         item.key = words[head->kind == KIND_GENERAL ? 1 : 0];
         item.value = words[head->kind == KIND_GENERAL ? 2 : 1];
+        item.at = entries + i * size + size - sizeof(uint64_t);
         arrput(*items, item);
     }
     return 0;
@@ -199,11 +201,13 @@ static int read_values(const struct python_memory *memory, uint64_t values, stru
 {
     uint8_t head[VALUES_START];
 
-    if (read_at(memory, values, head, sizeof(head)) != 0 || head[VALUES_VALID] != 1)
+    if (read_at(memory, values, head, sizeof(head)) != 0 || head[VALUES_EMBEDDED] > 1 ||
+        (head[VALUES_EMBEDDED] == 1 && head[VALUES_VALID] != 1))
         return -1;
-    for (ptrdiff_t i = 0; i < arrlen(items); i++)
-        items[i].value =
-            i < head[0] ? python_pointer(memory, values + VALUES_START + (uint64_t)i * sizeof(uint64_t)) : 0;
+    for (ptrdiff_t i = 0; i < arrlen(items); i++) {
+        items[i].at = values + VALUES_START + (uint64_t)i * sizeof(uint64_t);
+        items[i].value = i < head[0] ? python_pointer(memory, items[i].at) : 0;
+    }
     return 0;
 }
 
@@ -272,43 +276,57 @@ uint64_t python_dict_get(const struct python_memory *memory, uint64_t object, co
     return value;
 }
 
-static uint64_t inline_value(const struct python_memory *memory, uint64_t type, uint64_t object,
-                             const char *name)
+/* Those of an instance whose dict was never asked for. */
+static int inline_items(const struct python_memory *memory, uint64_t type, uint64_t object, size_t limit,
+                        struct python_item **items)
 {
     uint64_t keys = python_pointer(memory, type + memory->layout->heap_cached_keys);
     uint64_t size = python_pointer(memory, type + memory->layout->type_basicsize);
-    struct python_item *items = NULL;
     struct keys_head head;
-    uint64_t value = 0;
 
-    if (keys != 0 && size < 1 << 16 && read_keys(memory, keys, UINT8_MAX, &head, &items) == 0 &&
-        head.kind == KIND_SPLIT && read_values(memory, object + size, items) == 0) {
-        drop_empty(items);
-        value = value_of(memory, items, name);
+    if (keys == 0 || size >= 1 << 16)
+        return -1;
+    if (read_keys(memory, keys, limit < UINT8_MAX ? limit : UINT8_MAX, &head, items) != 0 ||
+        head.kind != KIND_SPLIT || read_values(memory, object + size, *items) != 0) {
+        arrfree(*items);
+        return -1;
     }
-    arrfree(items);
-    return value;
+    drop_empty(*items);
+    return 0;
 }
 
 /* In free-threaded builds the managed dict is the word before the object: pycore_object.h. Once that is
  * there, it knows the inline values too. */
-uint64_t python_attribute(const struct python_memory *memory, uint64_t object, const char *name)
+int python_attributes(const struct python_memory *memory, uint64_t object, size_t limit,
+                      struct python_item **items)
 {
     uint64_t flags, dict, offset, type = python_type(memory, object, &flags);
 
+    *items = NULL;
     if (type == 0)
-        return 0;
+        return -1;
     if (flags & PYTHON_MANAGED_DICT) {
         dict = python_pointer(memory, object - sizeof(uint64_t));
         if (dict == 0)
-            return flags & PYTHON_INLINE_VALUES ? inline_value(memory, type, object, name) : 0;
-        return python_dict_get(memory, dict, name);
+            return flags & PYTHON_INLINE_VALUES ? inline_items(memory, type, object, limit, items) : 0;
+        return python_dict_items(memory, dict, limit, items);
     }
     offset = python_pointer(memory, type + memory->layout->type_dictoffset);
     if (offset == 0 || offset > 1 << 16)
         return 0;
     dict = python_pointer(memory, object + offset);
-    return dict != 0 ? python_dict_get(memory, dict, name) : 0;
+    return dict != 0 ? python_dict_items(memory, dict, limit, items) : 0;
+}
+
+uint64_t python_attribute(const struct python_memory *memory, uint64_t object, const char *name)
+{
+    struct python_item *items;
+    uint64_t value = 0;
+
+    if (python_attributes(memory, object, 1 << 16, &items) == 0)
+        value = value_of(memory, items, name);
+    arrfree(items);
+    return value;
 }
 
 /* A C string, which may end right before memory that isn't there. */

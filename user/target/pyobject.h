@@ -52,6 +52,7 @@ int python_int(const struct python_memory *memory, uint64_t object, int64_t *val
 
 struct python_item {
     uint64_t key, value;
+    uint64_t at; /* address of the pointer to value */
 };
 
 /* The items of a dict in order, as an stb_ds array for arrfree(); at most limit. Returns 0, or -1 where
@@ -61,6 +62,11 @@ int python_dict_items(const struct python_memory *memory, uint64_t object, size_
 
 /* The value under a str key of ASCII; 0 where there is none. */
 uint64_t python_dict_get(const struct python_memory *memory, uint64_t object, const char *key);
+
+/* All that the instance itself holds under names, as python_dict_items() does: 0 and *items NULL where it has no
+ * attributes of its own. */
+int python_attributes(const struct python_memory *memory, uint64_t object, size_t limit,
+                      struct python_item **items);
 
 /* What the instance itself holds under name, in inline values or its dict; 0 where it holds nothing. */
 uint64_t python_attribute(const struct python_memory *memory, uint64_t object, const char *name);
