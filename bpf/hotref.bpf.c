@@ -31,11 +31,19 @@ const volatile u32 full_at = ABI_ROWS / 4;
 /* Which of the two row maps is written to; the user side flips it and takes the other one. */
 volatile u32 active_rows;
 
-struct {
+/* Tables of one binary, of whatever size it needs: added while others are in use. */
+struct site_table {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, ABI_SITES);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_INNER_MAP);
+    __uint(key_size, sizeof(u32));
+    __uint(value_size, sizeof(struct abi_site));
+};
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, ABI_BINARIES);
     __type(key, u32);
-    __type(value, struct abi_site);
+    __array(values, struct site_table);
 } sites SEC(".maps");
 
 struct {
@@ -52,19 +60,48 @@ struct {
     __type(value, struct abi_layout);
 } layouts SEC(".maps");
 
-struct {
+struct caller_table {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, ABI_CALLERS);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_INNER_MAP);
+    __uint(key_size, sizeof(u32));
+    __uint(value_size, sizeof(struct abi_caller));
+};
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, ABI_BINARIES);
     __type(key, u32);
-    __type(value, struct abi_caller);
+    __array(values, struct caller_table);
 } callers SEC(".maps");
 
-struct {
+struct chunk_table {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, ABI_CALLER_CHUNKS);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_INNER_MAP);
+    __uint(key_size, sizeof(u32));
+    __uint(value_size, sizeof(struct abi_caller_chunk));
+};
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, ABI_BINARIES);
     __type(key, u32);
-    __type(value, struct abi_caller_chunk);
+    __array(values, struct chunk_table);
 } caller_chunks SEC(".maps");
+
+/* By target: where its modules are, by address. A new table takes the place of the old one as a whole. */
+struct module_table {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_INNER_MAP);
+    __uint(key_size, sizeof(u32));
+    __uint(value_size, sizeof(struct abi_module));
+};
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, ABI_TARGETS);
+    __type(key, u32);
+    __array(values, struct module_table);
+} modules SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
@@ -87,10 +124,11 @@ struct {
     __type(value, struct abi_type);
 } types SEC(".maps");
 
+/* Those that were announced, by target << 32 | tid: a thread that becomes another program is one of another target. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, ABI_TYPES);
-    __type(key, u32);
+    __type(key, u64);
     __type(value, u32);
 } threads SEC(".maps");
 
@@ -320,6 +358,8 @@ struct hit {
     const struct abi_target *target;
     const struct abi_layout *layout;
     u64 stack;
+    u64 bias;             /* of the file that the probe lies in */
+    u32 number;           /* of the target */
 };
 
 static __always_inline u64 reg_at(struct pt_regs *ctx, u32 offset)
@@ -339,51 +379,81 @@ static __always_inline u64 locate(const struct hit *hit, const struct abi_locati
     case ABI_PLACE_STACK:
         return read_u64(hit->stack + location->offset);
     case ABI_PLACE_FIXED:
-        return hit->target->bias + location->offset;
+        return hit->bias + location->offset;
     default:
         return 0;
     }
 }
 
-/* A location in the frame of the probe's caller, whose rsp before the call was base. */
-static __always_inline u64 locate_1(const struct hit *hit, const struct abi_location *location, u64 base)
+/* A location in the frame of the probe's caller, whose rsp before the call was base and whose file is loaded at bias. */
+static __always_inline u64 locate_1(const struct hit *hit, const struct abi_location *location, u64 base, u64 bias)
 {
     if (location->place == ABI_PLACE_REG)
         return location->where < ABI_SAVED ? locate(hit, &hit->site->frame.saved[location->where]) : 0;
     if (location->place == ABI_PLACE_STACK)
         return read_u64(base + location->offset);
-    return location->place == ABI_PLACE_FIXED ? hit->target->bias + location->offset : 0;
+    return location->place == ABI_PLACE_FIXED ? bias + location->offset : 0;
 }
 
-/* The same one caller further up. */
-static __always_inline u64 locate_2(const struct hit *hit, const struct abi_caller *first,
-                                    const struct abi_location *location, u64 first_base, u64 base)
+
+/* The module of a target that holds address: 1 if there is one. */
+__noinline int find_module(u32 target, u64 address, struct abi_module *found)
 {
-    if (location->place == ABI_PLACE_REG)
-        return location->where < ABI_SAVED ? locate_1(hit, &first->frame.saved[location->where], first_base) : 0;
-    if (location->place == ABI_PLACE_STACK)
-        return read_u64(base + location->offset);
-    return location->place == ABI_PLACE_FIXED ? hit->target->bias + location->offset : 0;
+    void *table = bpf_map_lookup_elem(&modules, &target);
+    struct abi_module *module;
+    u32 low = 0, at, step;
+
+    if (!table || !found)
+        return 0;
+    /* low: the last one that does not start behind address, if any does not. */
+    for (step = ABI_MODULES / 2; step; step /= 2) {
+        at = low + step;
+        module = bpf_map_lookup_elem(table, &at);
+        if (module && module->start <= address)
+            low = at;
+    }
+    module = bpf_map_lookup_elem(table, &low);
+    if (!module || address < module->start || address >= module->end)
+        return 0;
+    *found = *module;
+    return 1;
 }
 
-static __always_inline const struct abi_caller *find_caller(const struct abi_target *target, u64 returns_to)
+/* The code around address, in the interpreter or in a module. */
+static __always_inline int find_code(const struct abi_target *target, u32 number, u64 address,
+                                     struct abi_module *found)
 {
-    u64 offset = returns_to - target->text_start;
+    if (address - target->text_start >= target->text_end - target->text_start)
+        return find_module(number, address, found);
+    found->start = target->text_start;
+    found->end = target->text_end;
+    found->bias = target->bias;
+    found->binary = target->binary;
+    return 1;
+}
+
+/* bias: of the file that the caller lies in, if there is one. */
+static __always_inline const struct abi_caller *find_caller(const struct hit *hit, u64 returns_to, u64 *bias)
+{
+    struct abi_module code = {};
     struct abi_caller_chunk *chunk;
     struct abi_caller *caller;
+    void *table;
     u32 at;
 
-    if (offset >= target->text_end - target->text_start)
+    if (!find_code(hit->target, hit->number, returns_to, &code) ||
+        !(table = bpf_map_lookup_elem(&caller_chunks, &code.binary)))
         return 0;
-    at = target->chunks + (u32)(offset >> 2) / ABI_CALLER_CHUNK;
-    chunk = bpf_map_lookup_elem(&caller_chunks, &at);
+    *bias = code.bias;
+    at = (u32)((returns_to - code.start) >> 2) / ABI_CALLER_CHUNK;
+    chunk = bpf_map_lookup_elem(table, &at);
     if (!chunk)
         return 0;
-    at = chunk->index[(offset >> 2) & (ABI_CALLER_CHUNK - 1)];
-    if (at-- == 0)
+    at = chunk->index[((returns_to - code.start) >> 2) & (ABI_CALLER_CHUNK - 1)];
+    if (at-- == 0 || !(table = bpf_map_lookup_elem(&callers, &code.binary)))
         return 0;
-    caller = bpf_map_lookup_elem(&callers, &at);
-    return caller && caller->returns_to + target->bias == returns_to ? caller : 0;
+    caller = bpf_map_lookup_elem(table, &at);
+    return caller && caller->returns_to + code.bias == returns_to ? caller : 0;
 }
 
 /* The slot that a hit goes by, and the frames that its places lie in. */
@@ -392,6 +462,7 @@ struct slot_in {
     const struct abi_caller *caller; /* whose slot it is; 0: the site's own */
     const struct abi_caller *first;  /* the caller between that one and the site, at level 2 */
     u64 first_base, base;            /* rsp before the call, in each */
+    u64 first_bias, bias;            /* where each one's file is loaded */
     u32 level;
     u32 frame_only;
 };
@@ -402,8 +473,14 @@ static __always_inline u64 locate_in(const struct hit *hit, const struct slot_in
     if (in->level == 0)
         return locate(hit, location);
     if (in->level == 1)
-        return locate_1(hit, location, in->base);
-    return in->first ? locate_2(hit, in->first, location, in->first_base, in->base) : 0;
+        return locate_1(hit, location, in->base, in->bias);
+    if (!in->first)
+        return 0;
+    if (location->place == ABI_PLACE_REG)
+        return location->where < ABI_SAVED
+                   ? locate_1(hit, &in->first->frame.saved[location->where], in->first_base, in->first_bias)
+                   : 0;
+    return locate_1(hit, location, in->base, in->bias);
 }
 
 /* On to the caller, where the slot of what this function got as an argument may be. Returns 0 where that call site is
@@ -419,10 +496,11 @@ static __always_inline int climb_one(const struct hit *hit, struct abi_key *key,
     at += depth;
     in->first = caller;
     in->first_base = in->base;
+    in->first_bias = in->bias;
     in->base = at + 8;
     in->slot = 0;
     at = read_u64(at);
-    in->caller = caller = find_caller(hit->target, at);
+    in->caller = caller = find_caller(hit, at, &in->bias);
     if (!caller && in->level)
         return 0;
     argument &= ABI_ARGUMENTS - 1;
@@ -644,15 +722,15 @@ __noinline int describe(const struct abi_key *key, struct abi_row *row, const st
 
 __noinline int announce_thread(u32 target)
 {
-    u32 tid = (u32)bpf_get_current_pid_tgid();
+    u64 thread = (u64)target << 32 | (u32)bpf_get_current_pid_tgid();
     struct abi_event *event;
 
-    if (bpf_map_lookup_elem(&threads, &tid) || !(event = new_event(ABI_EVENT_THREAD, target)))
+    if (bpf_map_lookup_elem(&threads, &thread) || !(event = new_event(ABI_EVENT_THREAD, target)))
         return 0;
     bpf_get_current_comm(event->comm, sizeof(event->comm));
     event->owner = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread.fsbase);
     bpf_ringbuf_submit(event, 0);
-    bpf_map_update_elem(&threads, &tid, &target, BPF_ANY);
+    bpf_map_update_elem(&threads, &thread, &target, BPF_ANY);
     return 0;
 }
 
@@ -948,6 +1026,14 @@ static __always_inline struct in_flight *enter_rows(u32 *which)
     return mine;
 }
 
+static __always_inline const struct abi_site *find_site(u32 site)
+{
+    u32 binary = ABI_SITE_BINARY(site), number = ABI_SITE_NUMBER(site);
+    void *table = bpf_map_lookup_elem(&sites, &binary);
+
+    return table ? bpf_map_lookup_elem(table, &number) : 0;
+}
+
 SEC("uprobe")
 int on_operation(struct pt_regs *ctx)
 {
@@ -955,18 +1041,26 @@ int on_operation(struct pt_regs *ctx)
     u32 site_number = ABI_COOKIE_SITE(cookie), target_number = ABI_COOKIE_TARGET(cookie), which = 0;
     struct abi_key key = {.target = target_number, .site = site_number, .tid = (u32)id};
     struct hit hit = {.ctx = ctx};
+    struct abi_module module = {};
     struct slot_in in = {};
     struct in_flight *mine;
 
     if (plain == 2)
         return 0;
-    hit.site = bpf_map_lookup_elem(&sites, &site_number);
+    hit.number = target_number;
+    hit.site = find_site(site_number);
     hit.target = bpf_map_lookup_elem(&targets, &target_number);
     if (!hit.site || !hit.target || !hit.target->live || hit.target->tgid != id >> 32)
         return 0;
     if (hit.site->kind == ABI_SITE_GUARDED && !is_operation(&hit)) {
         count_stat(ABI_STAT_OWNER_INCREFS, 1);
         return 0;
+    }
+    hit.bias = hit.target->bias;
+    if (ABI_SITE_BINARY(site_number) != hit.target->binary) {
+        if (!find_module(target_number, ctx->rip, &module))
+            return 0;
+        hit.bias = module.bias;
     }
     hit.layout = bpf_map_lookup_elem(&layouts, &hit.target->layout);
     if (!hit.layout)

@@ -28,10 +28,12 @@ struct bpf_raw_tracepoint_args {
 
 #define BPF_ANY 0
 #define BPF_NOEXIST 1
+#define BPF_F_INNER_MAP (1u << 12)
 enum bpf_map_type {
     BPF_MAP_TYPE_HASH = 1,
     BPF_MAP_TYPE_ARRAY = 2,
     BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+    BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
     BPF_MAP_TYPE_RINGBUF = 27,
 };
 

@@ -16,25 +16,28 @@ typedef int16_t s16;
 #endif
 
 #define ABI_TARGETS 64      /* processes in one recording */
-#define ABI_SITES 16384     /* probes, over all binaries */
-#define ABI_CALLERS 65536   /* call sites whose slot is known, over all binaries */
+#define ABI_BINARIES 1024   /* files whose code is probed, over all targets: each has its own tables */
+#define ABI_BINARY_SITES 65536 /* probes in one */
+#define ABI_MODULES 1024    /* files with code in one target, the interpreter apart */
 #define ABI_CALLER_CHUNK 32 /* return addresses share an index by 4 bytes; so many indexes a map element */
-#define ABI_CALLER_CHUNKS 65536
 #define ABI_ROWS 16384
 #define ABI_COLD 4096
 #define ABI_TYPES 4096
 #define ABI_NAME_AT 4       /* an object is described on its so-many-th operation in a row: below it is cold */
 
-/* A cookie is target << 32 | site. */
+/* A cookie is target << 32 | site, and a site is known by its binary and its number there. */
 #define ABI_COOKIE_SITE(cookie) ((u32)(cookie))
 #define ABI_COOKIE_TARGET(cookie) ((u32)((cookie) >> 32))
+#define ABI_SITE(binary, number) ((u32)(binary) << 16 | (u32)(number))
+#define ABI_SITE_BINARY(site) ((u32)(site) >> 16)
+#define ABI_SITE_NUMBER(site) ((u32)(site) & 0xffff)
 
 /* Where a value lies when a probe is hit, or in the caller's frame. */
 enum abi_place {
     ABI_PLACE_NONE = 0,
     ABI_PLACE_REG = 1,    /* where: offset in struct pt_regs; of a caller's: index of a callee-saved register */
     ABI_PLACE_STACK = 2,  /* offset from the frame's base: rsp at the probe, or rsp just before the call */
-    ABI_PLACE_FIXED = 3,  /* offset from the load bias */
+    ABI_PLACE_FIXED = 3,  /* offset from the load bias of the file that the code lies in */
 };
 
 struct abi_location {
@@ -96,7 +99,15 @@ struct abi_caller {
 };
 
 struct abi_caller_chunk {
-    u16 index[ABI_CALLER_CHUNK]; /* of a caller + 1 */
+    u16 index[ABI_CALLER_CHUNK]; /* of a caller of the same binary + 1 */
+};
+
+/* Code of a target that lies in another file than the interpreter's. */
+struct abi_module {
+    u64 start, end;       /* in the process */
+    u64 bias;
+    u32 binary;
+    u32 reserved;
 };
 
 /* A process that is recorded. */
@@ -105,7 +116,7 @@ struct abi_target {
     u32 live;             /* 0: nothing is counted, any more or yet */
     u64 bias;             /* of the interpreter */
     u64 text_start, text_end; /* of the interpreter, in the process */
-    u32 chunks;           /* first of its caller chunks */
+    u32 binary;           /* of the interpreter */
     u32 layout;           /* index into layouts */
     u64 code_type;        /* address of PyCode_Type, 0 if unknown */
     u64 started_ns, ended_ns; /* boot clock */
@@ -135,7 +146,7 @@ struct abi_key {
     u64 returns_to;       /* in the process: the caller that the slot is of; 0 where the site's own slot counts */
     u32 tid;
     u32 target;
-    u32 site;
+    u32 site;             /* ABI_SITE() */
     u16 how;              /* enum abi_how */
     u16 level;            /* how many callers up returns_to is, | ABI_LEVEL_ARGUMENT(which of its arguments) */
     u64 generation;       /* 0, or what tells a second object at the same address from the first */
@@ -266,6 +277,7 @@ enum abi_stat {
 _Static_assert(sizeof(struct abi_location) == 8, "abi");
 _Static_assert(sizeof(struct abi_site) == 16 + 24 + 56, "abi");
 _Static_assert(sizeof(struct abi_caller) == 8 + 96 + 8 + 56, "abi");
+_Static_assert(sizeof(struct abi_module) == 32, "abi");
 _Static_assert(sizeof(struct abi_key) == 48, "abi");
 _Static_assert(sizeof(struct abi_row) == 80, "abi");
 _Static_assert(sizeof(struct abi_cold_key) == 40, "abi");

@@ -280,7 +280,7 @@ static void threads(void **state)
     collect_event(&collector, &event);
     assert_int_equal(hmlen(collector.threads), 1);
     assert_string_equal(collector.threads[0].comm, "worker");
-    assert_int_equal(collector.threads[0].target, 1);
+    assert_int_equal(collector.threads[0].key.target, 1);
     assert_int_equal(collector.threads[0].pointer, 0x7f00);
 }
 

@@ -51,7 +51,7 @@ static void collect_type(struct collector *collector, const struct abi_event *ev
 
 void collect_event(struct collector *collector, const struct abi_event *event)
 {
-    struct collected_thread thread = {.key = event->tid, .target = event->target, .pointer = event->owner};
+    struct collected_thread thread = {.key = {event->tid, event->target}, .pointer = event->owner};
 
     switch (event->event) {
     case ABI_EVENT_OBJECT:

@@ -42,9 +42,12 @@ struct collected_type {
     bool reused;             /* another type came to stand there */
 };
 
-struct collected_thread {
-    uint32_t key;            /* tid */
+struct thread_key {
+    uint32_t tid;
     uint32_t target;
+};
+struct collected_thread {
+    struct thread_key key;
     uint64_t pointer;        /* thread pointer: what ob_tid holds in its objects */
     char comm[16];
 };

@@ -13,6 +13,7 @@
 #include <bpf/libbpf.h>
 
 #include "capture/attach.h"
+#include "capture/tables.h"
 #include "hotref.skel.h"
 #include "probe/cache.h"
 #include "probe/plan.h"
@@ -31,6 +32,7 @@
 
 struct session_bpf {
     struct hotref_bpf *skeleton;
+    struct tables tables;
     struct ring_buffer *events;
     struct bpf_link *on_exit, *on_exec, *on_fork;
     uint32_t active;           /* the rows that BPF writes to */
@@ -146,9 +148,9 @@ static int add_binary(struct session *session, const struct interpreter *interpr
 
     if (!binary.scan)
         return -1;
-    if (count > 0)
-        binary.first_site = session->binaries[count - 1].first_site + arrlenu(session->binaries[count - 1].armed);
     choose_operations(session, interpreter, &binary);
+    if (arrlenu(binary.armed) > ABI_BINARY_SITES)
+        arrsetlen(binary.armed, ABI_BINARY_SITES);
     arrput(session->binaries, binary);
     return count;
 }
@@ -183,43 +185,16 @@ static int update(struct bpf_map *map, uint32_t key, const void *value)
     return 0;
 }
 
-/* Sizes of what depends on the binaries: the rest is fixed in bpf/hotref.bpf.c. */
-static void size_maps(const struct session *session, struct hotref_bpf *skeleton)
+/* A binary's tables, unless they are there already. */
+static int fill_binary(struct session *session, uint32_t number)
 {
-    size_t sites = 0, callers = 0, chunks = 0;
+    struct session_binary *binary = &session->binaries[number];
 
-    for (size_t i = 0; i < arrlenu(session->binaries); i++) {
-        sites += arrlenu(session->binaries[i].armed);
-        callers += arrlenu(session->binaries[i].scan->callers);
-        chunks += plan_chunks(session->binaries[i].scan);
-    }
-    bpf_map__set_max_entries(skeleton->maps.sites, sites);
-    bpf_map__set_max_entries(skeleton->maps.callers, callers + 1);
-    bpf_map__set_max_entries(skeleton->maps.caller_chunks, chunks);
-}
-
-static int fill_binary(const struct session *session, const struct session_binary *binary, uint32_t *first_caller,
-                       uint32_t first_chunk)
-{
-    struct abi_caller *callers = plan_callers(binary->scan);
-    size_t chunk_count = plan_chunks(binary->scan);
-    struct abi_caller_chunk *chunks = calloc(chunk_count, sizeof(*chunks));
-    struct hotref_bpf *skeleton = session->bpf->skeleton;
-    int status = 0;
-
-    plan_index(binary->scan, callers, *first_caller, chunks);
-    for (size_t i = 0; i < arrlenu(binary->armed) && !status; i++) {
-        struct abi_site site = plan_site(&binary->scan->operations[binary->armed[i]]);
-
-        status = update(skeleton->maps.sites, binary->first_site + i, &site);
-    }
-    for (size_t i = 0; i < arrlenu(callers) && !status; i++)
-        status = update(skeleton->maps.callers, (*first_caller)++, &callers[i]);
-    for (size_t i = 0; i < chunk_count && !status; i++)
-        status = update(skeleton->maps.caller_chunks, first_chunk + i, &chunks[i]);
-    arrfree(callers);
-    free(chunks);
-    return status;
+    if (binary->filled)
+        return 0;
+    binary->filled = true;
+    return tables_put_binary(&session->bpf->tables, number, binary->scan, binary->armed, arrlenu(binary->armed),
+                             &binary->callers_left_out);
 }
 
 static struct abi_layout abi_layout_of(const struct layout *layout)
@@ -290,7 +265,7 @@ static int fill_types(struct session *session, uint32_t number)
     return 0;
 }
 
-static int fill_target(struct session *session, uint32_t number, uint32_t first_chunk)
+static int fill_target(struct session *session, uint32_t number)
 {
     struct session_target *target = &session->targets[number];
     const struct interpreter *interpreter = &target->interpreter;
@@ -303,30 +278,14 @@ static int fill_target(struct session *session, uint32_t number, uint32_t first_
         .bias = interpreter->bias,
         .text_start = scan->text_start + interpreter->bias,
         .text_end = scan->text_end + interpreter->bias,
-        .chunks = first_chunk,
+        .binary = target->binary,
         .layout = number,
         .code_type = code_type ? code_type + interpreter->bias : 0,
     };
-    if (update(session->bpf->skeleton->maps.layouts, number, &layout) ||
+    if (fill_binary(session, target->binary) || update(session->bpf->skeleton->maps.layouts, number, &layout) ||
         update(session->bpf->skeleton->maps.targets, number, &target->state))
         return -1;
     return fill_types(session, number);
-}
-
-static int fill_maps(struct session *session)
-{
-    size_t binaries = arrlenu(session->binaries);
-    uint32_t *chunks = calloc(binaries + 1, sizeof(*chunks)), callers = 0;
-    int status = 0;
-
-    for (size_t i = 0; i < binaries && !status; i++) {
-        status = fill_binary(session, &session->binaries[i], &callers, chunks[i]);
-        chunks[i + 1] = chunks[i] + plan_chunks(session->binaries[i].scan);
-    }
-    for (size_t i = 0; i < arrlenu(session->targets) && !status; i++)
-        status = fill_target(session, i, chunks[session->targets[i].binary]);
-    free(chunks);
-    return status;
 }
 
 /* Events and rows */
@@ -461,11 +420,14 @@ static int load(struct session *session)
     if (!bpf->skeleton)
         return load_failed();
     bpf_program__set_expected_attach_type(bpf->skeleton->progs.on_operation, ATTACH_UPROBE_MULTI);
-    size_maps(session, bpf->skeleton);
     *(uint32_t *)&bpf->skeleton->rodata->full_at = ABI_ROWS / ROWS_SHARE / cpus;
     *(uint32_t *)&bpf->skeleton->rodata->plain = bench_level();
     if (hotref_bpf__load(bpf->skeleton))
         return load_failed();
+    bpf->tables = (struct tables){.sites = bpf_map__fd(bpf->skeleton->maps.sites),
+                                  .callers = bpf_map__fd(bpf->skeleton->maps.callers),
+                                  .chunks = bpf_map__fd(bpf->skeleton->maps.caller_chunks),
+                                  .modules = bpf_map__fd(bpf->skeleton->maps.modules)};
     bpf->events = ring_buffer__new(bpf_map__fd(bpf->skeleton->maps.events), take_event, session, NULL);
     return bpf->events ? 0 : fail_errno("cannot read BPF's ring buffer");
 }
@@ -481,7 +443,7 @@ static int attach_target(struct session *session, uint32_t number)
     for (size_t i = 0; i < count; i++) {
         points[i].offset =
             elf_file_offset(target->interpreter.file, binary->scan->operations[binary->armed[i]].probe);
-        points[i].cookie = (uint64_t)number << 32 | (binary->first_site + i);
+        points[i].cookie = (uint64_t)number << 32 | ABI_SITE(target->binary, i);
     }
     target->link = attach_points(bpf_program__fd(session->bpf->skeleton->progs.on_operation),
                                  target->interpreter.open_path, pid, points, count);
@@ -522,7 +484,7 @@ static int start_target(struct session *session, uint32_t number)
 {
     struct session_target *target = &session->targets[number];
 
-    if (attach_target(session, number) || prove_live(target, &session->binaries[target->binary])) {
+    if (fill_target(session, number) || attach_target(session, number) || prove_live(target, &session->binaries[target->binary])) {
         if (is_gone(&target->process))
             fail("process %d ended before its probes were in place: nothing was measured", target->process.pid);
         return -1;
@@ -540,7 +502,7 @@ int session_arm(struct session *session)
 {
     struct session_bpf *bpf = session->bpf;
 
-    if (load(session) || fill_maps(session))
+    if (load(session))
         return -1;
     /* It needs next to no time, but that at once: on a busy machine rows that wait too long turn cold. */
     setpriority(PRIO_PROCESS, 0, RECORDER_NICE);
@@ -668,7 +630,7 @@ uint64_t session_map_bytes(const struct session *session)
         if (info)
             fclose(info);
     }
-    return sum;
+    return sum + session->bpf->tables.bytes;
 }
 
 static void take_stats(struct session *session)

@@ -14,9 +14,10 @@
 struct session_binary {
     const struct elf_file *file;  /* the first target's */
     struct scan *scan;
-    uint32_t first_site;          /* sites are numbered over all binaries */
-    uint32_t *armed;              /* stb_ds array: the operation of each site */
+    uint32_t *armed;              /* stb_ds array: the operation of each site, by its number in ABI_SITE() */
     uint32_t inlined_functions;   /* of those whose inlined increments were asked for, how many functions they are in */
+    size_t callers_left_out;      /* call sites whose slots BPF cannot be told */
+    bool filled;                  /* BPF has its tables */
 };
 
 struct session_target {

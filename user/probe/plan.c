@@ -147,8 +147,7 @@ struct abi_caller *plan_callers(const struct scan *scan)
     return planned;
 }
 
-size_t plan_index(const struct scan *scan, const struct abi_caller *callers, uint32_t first,
-                  struct abi_caller_chunk *chunks)
+size_t plan_index(const struct scan *scan, const struct abi_caller *callers, struct abi_caller_chunk *chunks)
 {
     size_t left_out = 0;
 
@@ -161,10 +160,10 @@ size_t plan_index(const struct scan *scan, const struct abi_caller *callers, uin
             continue;
         }
         index = &chunks[at / ABI_CALLER_CHUNK].index[at % ABI_CALLER_CHUNK];
-        if (*index || first + i + 1 > UINT16_MAX)
+        if (*index || i + 1 > UINT16_MAX)
             left_out++;
         else
-            *index = first + i + 1;
+            *index = i + 1;
     }
     return left_out;
 }

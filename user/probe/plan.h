@@ -20,11 +20,10 @@ struct abi_caller *plan_callers(const struct scan *scan);
 
 /*
  * The index by which BPF finds a caller by its return address: writes to chunks, of which plan_chunks() cover the
- * text, the number of each caller + 1, counted from first. Callers that share a place with an earlier one (two calls
- * within four bytes) are left out; returns how many.
+ * text, the number of each caller + 1. Left out are callers that share a place with an earlier one (two calls within four
+ * bytes), and those behind the 65,535th; returns how many.
  */
 size_t plan_chunks(const struct scan *scan);
-size_t plan_index(const struct scan *scan, const struct abi_caller *callers, uint32_t first,
-                  struct abi_caller_chunk *chunks);
+size_t plan_index(const struct scan *scan, const struct abi_caller *callers, struct abi_caller_chunk *chunks);
 
 #endif

@@ -29,7 +29,7 @@ struct known_place {
     uint32_t source;
 };
 struct known_thread {
-    uint32_t key; /* tid */
+    struct thread_key key;
     uint32_t value;
 };
 
@@ -176,7 +176,8 @@ static const char *thread_name(const struct session *session, uint32_t number, u
     struct collector *collector = (struct collector *)&session->collector;
     const struct session_target *target = &session->targets[number];
     bool same_namespace = target->process.inner_pid == target->process.pid;
-    ptrdiff_t known = hmgeti(collector->threads, tid);
+    struct thread_key key = {tid, number};
+    ptrdiff_t known = hmgeti(collector->threads, key);
     const char *name;
 
     if (known < 0)
@@ -187,14 +188,15 @@ static const char *thread_name(const struct session *session, uint32_t number, u
 
 static uint32_t thread_number(struct builder *builder, uint32_t target, uint32_t tid)
 {
-    ptrdiff_t known = hmgeti(builder->threads, tid);
+    struct thread_key key = {tid, target};
+    ptrdiff_t known = hmgeti(builder->threads, key);
     struct profile_thread thread = {.target = builder->first_target + target, .tid = tid};
 
     if (known >= 0)
         return builder->threads[known].value;
     thread.name = profile_text(builder->profile, thread_name(builder->session, target, tid));
     arrput(builder->profile->threads, thread);
-    hmput(builder->threads, tid, arrlenu(builder->profile->threads) - 1);
+    hmput(builder->threads, key, arrlenu(builder->profile->threads) - 1);
     return arrlenu(builder->profile->threads) - 1;
 }
 

@@ -174,8 +174,8 @@ void place_name(const struct session *session, const struct abi_cold_key *key, c
                 struct place_names *names)
 {
     const struct session_target *target = &session->targets[key->target];
-    const struct session_binary *binary = &session->binaries[target->binary];
-    const struct operation *operation = &binary->scan->operations[binary->armed[key->site - binary->first_site]];
+    const struct session_binary *binary = &session->binaries[ABI_SITE_BINARY(key->site)];
+    const struct operation *operation = &binary->scan->operations[binary->armed[ABI_SITE_NUMBER(key->site)]];
     const struct interpreter *interpreter = &target->interpreter;
     const struct slot *slot = &operation->slot;
 

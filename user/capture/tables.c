@@ -1,0 +1,83 @@
+#include "capture/tables.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "probe/plan.h"
+#include "util/array.h"
+#include "util/error.h"
+
+#define INNER_MAP (1u << 12) /* BPF_F_INNER_MAP of include/uapi/linux/bpf.h (5.10): tables may differ in size */
+
+static int fill(int table, const void *values, uint32_t count)
+{
+    uint32_t filled = count;
+    LIBBPF_OPTS(bpf_map_batch_opts, options);
+    uint32_t *keys = calloc(count, sizeof(*keys));
+    int status;
+
+    for (uint32_t i = 0; i < count; i++)
+        keys[i] = i;
+    status = bpf_map_update_batch(table, keys, values, &filled, &options);
+    free(keys);
+    return status;
+}
+
+/* Makes a table of the values and gives it to the outer map as number. An empty one stands for none at all. */
+static int put(struct tables *tables, int outer, uint32_t number, const char *name, const void *values, size_t size,
+               uint32_t count)
+{
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = INNER_MAP);
+    int table, status;
+
+    if (!count)
+        return 0;
+    table = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(uint32_t), size, count, &options);
+    if (table < 0)
+        return fail_errno("cannot make a BPF map of %u %s", count, name);
+    status = fill(table, values, count) || bpf_map_update_elem(outer, &number, &table, BPF_ANY)
+                 ? fail_errno("cannot fill the BPF map of %s", name)
+                 : 0;
+    close(table);
+    tables->bytes += ((size + 7) & ~(size_t)7) * count;
+    return status;
+}
+
+static int put_sites(struct tables *tables, uint32_t binary, const struct scan *scan, const uint32_t *armed,
+                     size_t count)
+{
+    struct abi_site *sites = calloc(count + 1, sizeof(*sites));
+    int status;
+
+    for (size_t i = 0; i < count; i++)
+        sites[i] = plan_site(&scan->operations[armed[i]]);
+    status = put(tables, tables->sites, binary, "sites", sites, sizeof(*sites), count);
+    free(sites);
+    return status;
+}
+
+int tables_put_binary(struct tables *tables, uint32_t binary, const struct scan *scan, const uint32_t *armed,
+                      size_t armed_count, size_t *left_out)
+{
+    struct abi_caller *callers = plan_callers(scan);
+    size_t chunk_count = plan_chunks(scan);
+    struct abi_caller_chunk *chunks = calloc(chunk_count, sizeof(*chunks));
+    int status;
+
+    *left_out = plan_index(scan, callers, chunks);
+    status = put_sites(tables, binary, scan, armed, armed_count);
+    if (!status)
+        status = put(tables, tables->callers, binary, "callers", callers, sizeof(*callers), arrlenu(callers));
+    if (!status && callers)
+        status = put(tables, tables->chunks, binary, "chunks", chunks, sizeof(*chunks), chunk_count);
+    arrfree(callers);
+    free(chunks);
+    return status;
+}
+
+int tables_put_modules(struct tables *tables, uint32_t target, const struct abi_module *modules, size_t count)
+{
+    return put(tables, tables->modules, target, "modules", modules, sizeof(*modules), count);
+}
