@@ -293,6 +293,16 @@ static __always_inline void describe_type(struct abi_event *event, u64 type, con
     read_c_string(&event->text[2], read_u64(type + layout->type_name));
 }
 
+/* Where a type of this kind has a per-thread id at all. */
+static __always_inline u64 per_thread_id(u32 kind, u64 object, const struct abi_layout *layout)
+{
+    if (kind == ABI_KIND_CODE && layout->code_unique_id)
+        return read_u64(object + layout->code_unique_id);
+    if (kind == ABI_KIND_TYPE && layout->heap_unique_id)
+        return read_u64(object + layout->heap_unique_id);
+    return kind == ABI_KIND_DICT && layout->dict_watcher_tag ? read_u64(object + layout->dict_watcher_tag) >> 32 : 0;
+}
+
 static __always_inline struct abi_event *new_event(u32 kind, u32 target)
 {
     struct abi_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
@@ -309,6 +319,7 @@ static __always_inline struct abi_event *new_event(u32 kind, u32 target)
     event->text[0].bytes = event->text[1].bytes = event->text[2].bytes = 0;
     event->text[0].length = event->text[1].length = event->text[2].length = 0;
     event->words[0] = event->words[1] = event->words[2] = event->words[3] = 0;
+    event->per_thread_id = 0;
     return event;
 }
 
@@ -684,6 +695,7 @@ __noinline int describe(const struct abi_key *key, struct abi_row *row, const st
     event->type = row->type;
     event->owner = row->owner;
     event->kind = row->kind;
+    event->per_thread_id = per_thread_id(row->kind, at, layout);
     __builtin_memcpy(event->words, object->words, sizeof(event->words));
     switch (row->kind) {
     case ABI_KIND_STR:

@@ -225,6 +225,7 @@ struct abi_layout {
     u16 module_name, cfunction_def, cfunction_self;
     u16 method_function, method_self;
     u16 descr_type, descr_name, cell_value;
+    u16 code_unique_id, heap_unique_id, dict_watcher_tag; /* 0: there is none */
     u8 kind_shift, ascii_bit, compact_bit, stackref_tag;
     u32 reserved;
 };
@@ -256,6 +257,7 @@ struct abi_event {
     u64 type;
     u64 owner;            /* ob_tid of an object; a thread's own thread pointer */
     u64 words[4];         /* object + 32 .. object + 64; for code: [0] is firstlineno */
+    u64 per_thread_id;    /* of an object whose references a thread may count for itself; 0: none */
     u32 tid;
     u16 kind;             /* enum abi_kind */
     u8 heap;              /* for a type: 1 if it is a heap type, ... */

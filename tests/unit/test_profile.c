@@ -320,11 +320,11 @@ static void references_out_of_range(void **state)
         uint32_t value;
     } spoiled[] = {
         {META, 36, 1 << 30},
-        {TARGETS, 44 + 12, 2},
+        {TARGETS, 60 + 12, 2},
         {THREADS, 12, 9},
         {THREADS, 12 + 8, UINT32_MAX},
-        {OBJECTS, 32, 2},
-        {OBJECTS, 32 + 4, 3},
+        {OBJECTS, 40, 2},
+        {OBJECTS, 40 + 4, 3},
         {SITES, 24, 1 << 20},
         {COUNTS, 64, 2},
         {COUNTS, 64 + 4, 3},

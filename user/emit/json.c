@@ -67,9 +67,11 @@ static json_t *ended(const struct profile_target *target)
 
 static json_t *coverage(const struct profile_target *target)
 {
-    return json_pack("{s:I, s:I, s:I, s:I}", "atomics", (json_int_t)target->atomics, "classified",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "atomics", (json_int_t)target->atomics, "classified",
                      (json_int_t)target->classified, "decrements", (json_int_t)target->decrements, "armed",
-                     (json_int_t)target->armed);
+                     (json_int_t)target->armed, "increments", (json_int_t)target->increments, "increments_armed",
+                     (json_int_t)target->increments_armed, "try_increments", (json_int_t)target->try_increments,
+                     "try_increments_armed", (json_int_t)target->try_increments_armed);
 }
 
 static json_t *target_object(const struct profile *profile, const struct profile_target *target)
@@ -98,12 +100,13 @@ static json_t *metadata(const struct profile *profile)
 {
     const struct profile_meta *meta = &profile->meta;
 
-    return json_pack("{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:o}", "mode",
+    return json_pack("{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:b, s:I, s:o}", "mode",
                      meta->mode == MODE_EXACT ? "exact" : "unknown", "started", started(meta->started_ns),
                      "duration_ns", integer(meta->duration_ns), "cpus", (json_int_t)meta->cpus, "command",
                      profile_string(profile, meta->command), "kernel", profile_string(profile, meta->kernel),
                      "hotref_version", profile_string(profile, meta->hotref_version), "probes", "armed",
-                     (json_int_t)meta->armed_probes, "live", (json_int_t)meta->live_probes, "targets",
+                     (json_int_t)meta->armed_probes, "live", (json_int_t)meta->live_probes, "increfs_partial",
+                     increfs_partial(profile), "owner_increfs", integer(meta->owner_increfs), "targets",
                      targets(profile));
 }
 
@@ -165,17 +168,22 @@ static json_t *thread_names(const struct row *row)
     return array;
 }
 
+static json_t *per_thread_id(const struct row *row)
+{
+    return row->per_thread_id == ID_UNKNOWN ? json_null() : json_boolean(row->per_thread_id == ID_GIVEN);
+}
+
 static json_t *row_object(const struct row *row, bool increfs)
 {
     return json_pack(
-        "{s:s, s:s, s:s?, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:s?, "
+        "{s:s, s:s, s:s?, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:s?, s:o, "
         "s:n, s:n, s:n, s:o}",
         "type", row->type, "field", row->field, "field_source", source_name(row->field_source), "object",
         row->object, "address", address_or_null(row->address), "objects", integer(row->objects), "fold",
         row->fold, "function", row->function, "ops", integer(row_ops(row)), "decrefs", integer(row->decrefs),
         "increfs", increfs_or_null(row->increfs, increfs), "handoffs", integer(row->handoffs), "retries",
         integer(row->retries), "bounces", integer(row->bounces), "threads", (json_int_t)row->threads,
-        "thread_names", thread_names(row), "owner", text_or_null(row->owner), "stall_ns", "stall_share",
+        "thread_names", thread_names(row), "owner", text_or_null(row->owner), "per_thread_id", per_thread_id(row), "stall_ns", "stall_share",
         "remedy", "sites", sites(row, increfs));
 }
 

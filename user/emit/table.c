@@ -301,6 +301,29 @@ static void print_single(FILE *out, const struct emit_options *options, const st
                    number_grouped(rows->elsewhere_ops, elsewhere));
 }
 
+/* The increments that were counted, where that is not all of them. */
+static void print_increments(FILE *out, const struct emit_options *options, const struct profile *profile)
+{
+    uint64_t found = 0, armed = 0, tries = 0;
+    char a[NUMBER_SIZE], b[NUMBER_SIZE], c[NUMBER_SIZE];
+
+    for (size_t i = 1; i < arrlenu(profile->targets); i++) {
+        const struct profile_target *target = &profile->targets[i];
+
+        found += target->increments + target->try_increments;
+        armed += target->increments_armed + target->try_increments_armed;
+        tries += target->try_increments_armed;
+    }
+    if (increfs_partial(profile))
+        print_line(out, options,
+                   "increments are counted in part: at %s of %s places, %s of them compare-exchanges "
+                   "('hotref record --increments' counts inlined ones)",
+                   number_grouped(armed, a), number_grouped(found, b), number_grouped(tries, c));
+    if (profile->meta.owner_increfs)
+        print_line(out, options, "owners incremented %s times there, which takes no atomic and is no operation",
+                   number_grouped(profile->meta.owner_increfs, a));
+}
+
 static void print_losses(FILE *out, const struct emit_options *options, const struct profile *profile,
                          const struct rows *rows)
 {
@@ -359,6 +382,7 @@ static void print_all(const struct profile *profile, const struct rows *rows,
     print_rows(out, options, rows->ranked);
     fputc_unlocked('\n', out);
     print_single(out, options, rows);
+    print_increments(out, options, profile);
     print_losses(out, options, profile, rows);
     for (size_t i = 1; i < arrlenu(profile->targets); i++) {
         print_end(out, options, &profile->targets[i]);

@@ -45,6 +45,7 @@ struct profile_meta {
     text_id kernel;
     uint64_t lost;          /* operations that no key could take */
     uint64_t lost_names;    /* objects whose description could not be kept */
+    uint64_t owner_increfs; /* increments by owners where inlined increments were counted: no operations */
 };
 
 struct profile_target {
@@ -59,6 +60,10 @@ struct profile_target {
     uint32_t classified;    /* ... whose meaning is known, ... */
     uint32_t decrements;    /* ... those that decrement, ... */
     uint32_t armed;         /* ... and those that carry a probe */
+    uint32_t increments;    /* inlined increments: found, ... */
+    uint32_t increments_armed; /* ... and counted, where they were asked for */
+    uint32_t try_increments; /* increments by compare-exchange: found, ... */
+    uint32_t try_increments_armed; /* ... and counted */
 };
 
 struct profile_thread {
@@ -66,6 +71,9 @@ struct profile_thread {
     uint32_t tid;
     text_id name;           /* Python's name where it has one, else the kernel's */
 };
+
+/* Whether an object whose references each thread may count for itself does have the id that it takes (3.14). */
+enum per_thread_id { ID_UNKNOWN = 0, ID_GIVEN = 1, ID_NONE = 2 };
 
 /* One object, or with others > 0 a fold of so many objects that were too cold to keep. */
 struct profile_object {
@@ -75,6 +83,8 @@ struct profile_object {
     text_id owner;          /* name of the thread that made it; "" if merged or unknown */
     uint64_t address;       /* 0 in a fold */
     uint64_t others;        /* distinct objects behind a fold, at least */
+    uint32_t per_thread_id; /* enum per_thread_id */
+    uint32_t reserved;
 };
 
 /* A place in machine code. */

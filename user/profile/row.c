@@ -13,6 +13,7 @@ static void sum_objects(const struct profile *profile, struct row *row, const st
     const struct profile_object *first = &profile->objects[entries[0].object];
     bool one_owner = true;
 
+    row->per_thread_id = first->per_thread_id;
     for (size_t i = 0; i < count; i++) {
         const struct profile_object *object = &profile->objects[entries[i].object];
 
@@ -20,6 +21,8 @@ static void sum_objects(const struct profile *profile, struct row *row, const st
             continue;
         row->objects += object->others ? object->others : 1;
         one_owner = one_owner && object->owner == first->owner;
+        if (object->per_thread_id != first->per_thread_id)
+            row->per_thread_id = ID_UNKNOWN;
     }
     row->owner = one_owner ? profile_string(profile, first->owner) : "";
     row->address = row->objects == 1 && !row->fold ? first->address : 0;

@@ -26,6 +26,7 @@ struct row {
     uint32_t name_count, site_count;
     uint32_t field_source;
     uint32_t threads;       /* distinct threads */
+    uint32_t per_thread_id; /* enum per_thread_id: of all objects behind the row, unknown where they differ */
     uint64_t address;       /* 0 where several objects share the name, or in a fold */
     uint64_t objects;       /* objects behind the row; for a fold a lower bound */
     uint64_t decrefs, increfs, handoffs, retries, bounces;
@@ -73,7 +74,8 @@ int row_order(const struct row *a, const struct row *b, const struct metric *key
 /* The verdict: one sentence, malloc'ed; NULL only without memory. */
 char *verdict(const struct profile *profile, const struct rows *rows);
 
-/* What reference-count operations are called where only decrements were measured, and where increments too. */
+/* Whether increments were looked for at all, and whether each that there is in the code was. */
 bool increfs_measured(const struct profile *profile);
+bool increfs_partial(const struct profile *profile);
 
 #endif

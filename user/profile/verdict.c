@@ -11,7 +11,7 @@
 #define NAME_MAX_BYTES 60
 #define NEGLIGIBLE_RATE 1000 /* operations a second */
 
-bool increfs_measured(const struct profile *profile)
+static bool has_increfs(const struct profile *profile)
 {
     for (size_t i = 1; i < arrlenu(profile->counts); i++) {
         if (profile->counts[i].increfs)
@@ -20,9 +20,29 @@ bool increfs_measured(const struct profile *profile)
     return false;
 }
 
+bool increfs_measured(const struct profile *profile)
+{
+    for (size_t i = 1; i < arrlenu(profile->targets); i++) {
+        if (profile->targets[i].increments_armed || profile->targets[i].try_increments_armed)
+            return true;
+    }
+    return has_increfs(profile);
+}
+
+bool increfs_partial(const struct profile *profile)
+{
+    for (size_t i = 1; i < arrlenu(profile->targets); i++) {
+        const struct profile_target *target = &profile->targets[i];
+
+        if (target->increments_armed < target->increments || target->try_increments_armed < target->try_increments)
+            return true;
+    }
+    return false;
+}
+
 static const char *op_word(const struct profile *profile)
 {
-    return increfs_measured(profile) ? "shared reference-count operations" : "shared decrements";
+    return has_increfs(profile) ? "shared reference-count operations" : "shared decrements";
 }
 
 static uint64_t total_ops(const struct rows *rows)

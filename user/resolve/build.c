@@ -58,6 +58,24 @@ static uint32_t end_of(const struct session_target *target, uint32_t *status)
     return code & 0x7f ? END_SIGNAL : END_EXIT;
 }
 
+static void add_coverage(const struct session *session, const struct session_target *target,
+                         struct profile_target *added)
+{
+    struct session_coverage coverage[OPERATION_KINDS];
+
+    for (int kind = 0; kind < OPERATION_KINDS; kind++) {
+        coverage[kind] = session_coverage(session, target, kind);
+        added->atomics += coverage[kind].found;
+    }
+    added->classified = added->atomics - coverage[OPERATION_UNKNOWN].found;
+    added->decrements = coverage[OPERATION_DECREMENT].found;
+    added->armed = coverage[OPERATION_DECREMENT].armed;
+    added->increments = coverage[OPERATION_INCREMENT].found;
+    added->increments_armed = coverage[OPERATION_INCREMENT].armed;
+    added->try_increments = coverage[OPERATION_TRY_INCREMENT].found;
+    added->try_increments_armed = coverage[OPERATION_TRY_INCREMENT].armed;
+}
+
 static void add_target(struct builder *builder, const struct session_target *target)
 {
     const struct session_binary *binary = &builder->session->binaries[target->binary];
@@ -68,16 +86,11 @@ static void add_target(struct builder *builder, const struct session_target *tar
         .version = profile_text(profile, target->interpreter.version),
         .build = profile_text(profile, target->interpreter.build),
         .build_id = profile_text(profile, elf_file_build_id(target->interpreter.file)),
-        .atomics = arrlenu(binary->scan->operations),
-        .armed = arrlenu(binary->armed) - target->refused,
     };
 
     added.end = end_of(target, &added.end_status);
-    for (size_t i = 0; i < arrlenu(binary->scan->operations); i++) {
-        added.classified += binary->scan->operations[i].kind != OPERATION_UNKNOWN;
-        added.decrements += binary->scan->operations[i].kind == OPERATION_DECREMENT;
-    }
-    profile->meta.armed_probes += added.armed;
+    add_coverage(builder->session, target, &added);
+    profile->meta.armed_probes += arrlenu(binary->armed) - target->refused;
     profile->meta.live_probes += target->live;
     arrput(profile->targets, added);
 }
@@ -136,6 +149,16 @@ static const char *owner_name(const struct session_target *target, uint64_t poin
     return name ? name : "";
 }
 
+/* Whether the object has a per-thread id, for what could have one. */
+static uint32_t id_of(const struct layout *layout, const struct abi_event *event)
+{
+    bool could = (event->kind == ABI_KIND_CODE && layout->code_unique_id) ||
+                 (event->kind == ABI_KIND_DICT && layout->dict_watcher_tag) ||
+                 (event->kind == ABI_KIND_TYPE && layout->heap_unique_id && event->heap);
+
+    return !could ? ID_UNKNOWN : event->per_thread_id ? ID_GIVEN : ID_NONE;
+}
+
 static uint32_t add_object(struct builder *builder, const struct object_key *key, uint64_t owner)
 {
     struct collector *collector = (struct collector *)&builder->session->collector;
@@ -148,6 +171,8 @@ static uint32_t add_object(struct builder *builder, const struct object_key *key
     char name[NAME_SIZE];
 
     if (described >= 0) {
+        object.per_thread_id = id_of(&builder->session->targets[key->target].interpreter.layout,
+                                     collector->objects[described].event);
         name_object(collector->objects[described].event, profile_string(profile, object.type), name, sizeof(name));
         object.name = profile_text(profile, name);
         object.owner = profile_text(
@@ -319,6 +344,7 @@ static void fill_meta(const struct session *session, const char *command, struct
     profile->meta.kernel = profile_text(profile, kernel.release);
     profile->meta.lost = session->stats[ABI_STAT_LOST];
     profile->meta.lost_names = session->stats[ABI_STAT_LOST_EVENTS];
+    profile->meta.owner_increfs = session->stats[ABI_STAT_OWNER_INCREFS];
     profile->meta.complete = profile->meta.lost == 0;
 }
 

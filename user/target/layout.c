@@ -219,6 +219,18 @@ static void take_constants(struct layout *layout)
     layout->set_table = 56;
 }
 
+/* Ids for counting references in each thread: 0 is none, in the upper half of a dict's watcher tag.
+ * Include/cpython/code.h, Include/cpython/object.h, pycore_dict.h (3.14.7, 3.15.0rc1, main of August 2026); 3.13 has
+ * none, and 3.14.0a0 and a1 had them for types and code only, numbered from 0. */
+static void take_ids(const struct edition *edition, struct layout *layout)
+{
+    if (edition->order == ORDER_3_13)
+        return;
+    layout->code_unique_id = 200;
+    layout->heap_unique_id = edition->heap_qualname + 64;
+    layout->dict_watcher_tag = 40;
+}
+
 int layout_decode(const uint8_t *bytes, size_t size, struct layout *layout)
 {
     const struct edition *edition;
@@ -236,6 +248,7 @@ int layout_decode(const uint8_t *bytes, size_t size, struct layout *layout)
     if (edition == NULL || take_words(bytes, edition->order, layout) != 0)
         return -1;
     take_constants(layout);
+    take_ids(edition, layout);
     layout->hex_version = hex;
     layout->heap_qualname = edition->heap_qualname;
     layout->heap_cached_keys = edition->heap_cached_keys;

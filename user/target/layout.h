@@ -29,6 +29,7 @@ struct layout {
     uint16_t method_function, method_self, cfunction_def, cfunction_self, cfunction_module;
     uint16_t descr_type, descr_name, descr_member, cell_value;
     uint16_t set_mask, set_table;
+    uint16_t code_unique_id, heap_unique_id, dict_watcher_tag; /* 0 where nothing has a per-thread id */
     uint8_t str_kind_shift, str_compact_bit, str_ascii_bit; /* in the 32-bit state word */
 };
 
