@@ -29,6 +29,8 @@ static int read_bytes(const void *context, uint64_t address, void *into, size_t 
 
 static const struct layout layout = {
     .hex_version = 0x030d05f0,
+    .ob_ref_local = 12,
+    .ob_ref_shared = 16,
     .ob_type = 24,
     .ob_size = 32,
     .runtime_finalizing = 8,
@@ -102,6 +104,7 @@ static uint64_t new_object(uint64_t type, size_t size)
     used += (size + 63) / 64 * 64;
     assert_true(used <= ADDRESS + SIZE);
     put_word(at, OWNER);
+    put_word(at + 8, 1ull << 32); /* ob_ref_local */
     put_word(at + 24, type);
     return at;
 }
@@ -186,6 +189,7 @@ static uint64_t new_instance(uint64_t type)
     uint64_t at = new_object(type, 128) + 64;
 
     put_word(at, OWNER);
+    put_word(at + 8, 1ull << 32);
     put_word(at + 24, type);
     put_word(at - 8, new_dict());
     return at;
@@ -440,8 +444,31 @@ static void test_another_object_came(void **state)
     assert_int_equal(wanted[1].answer, HOLDERS_CHANGED);
     assert_int_equal(wanted[2].answer, HOLDERS_CHANGED);
     put_word(object, 0);
+    put_word(object + 8, 0);
+    assert_int_equal(holders_find(&memory, RUNTIME, &merged, 1), 0);
+    assert_int_equal(merged.answer, HOLDERS_CHANGED); /* without a reference */
+    put_word(object + 16, 1 << 2 | 3);
     assert_int_equal(holders_find(&memory, RUNTIME, &merged, 1), 0);
     assert_int_equal(merged.answer, HOLDERS_FOUND);
+}
+
+static void test_what_was_known(void **state)
+{
+    uint64_t object = new_instance(plain_class);
+    struct holders_wanted wanted = {
+        .address = object, .type = plain_class, .owner = OWNER, .known = "module global app.cfg"};
+
+    (void)state;
+    set(app, "cfg", object);
+    assert_int_equal(holders_find(&memory, RUNTIME, &wanted, 1), 0);
+    assert_true(wanted.still);
+    set(app, "other", object);
+    assert_int_equal(holders_find(&memory, RUNTIME, &wanted, 1), 0);
+    assert_true(wanted.still);
+    assert_int_equal(wanted.answer, HOLDERS_SEVERAL);
+    wanted.known = "module global app.gone";
+    assert_int_equal(holders_find(&memory, RUNTIME, &wanted, 1), 0);
+    assert_false(wanted.still);
 }
 
 static void test_no_answer(void **state)
@@ -520,6 +547,7 @@ int main(void)
         cmocka_unit_test_setup(test_closure, setup),
         cmocka_unit_test_setup(test_local, setup),
         cmocka_unit_test_setup(test_another_object_came, setup),
+        cmocka_unit_test_setup(test_what_was_known, setup),
         cmocka_unit_test_setup(test_no_answer, setup),
         cmocka_unit_test_setup(test_damaged, setup),
         cmocka_unit_test_setup(test_noise, setup),

@@ -28,12 +28,15 @@ enum { LOCAL_HIDDEN = 0x10, LOCAL_FREE = 0x80 };
 /* A reference of the stack: tagged from 3.14 on; both bits mean a number (Include/internal/pycore_stackref.h). */
 enum { STACKREF_TAG = 3 };
 
-/* Steps from a module, times two. */
+/* Steps from a module, times four: what a cell holds comes right behind the cell. */
 enum {
     RANK_ROOT = 0,
-    RANK_STEP = 2,
-    RANK_LOCAL = 5,
-    RANK_LAST = 8,
+    RANK_CONTENT = 1,
+    RANK_STEP = 4,
+    RANK_RUNNING = 8, /* functions that run */
+    RANK_LOCAL = 10,
+    RANK_LAST = 16,
+    RANK_END = 64,    /* above all there can be */
 };
 
 enum edge_kind {
@@ -90,6 +93,7 @@ struct walk {
     struct holders_wanted *wanted;
     struct candidate *candidates;
     size_t count;
+    uint64_t finalizing;               /* address of what tells it */
     uint64_t owner;                    /* thread whose frames are walked */
     uint64_t edges;
     uint16_t closure, names, kinds;    /* offsets: func_closure, co_localsplusnames, co_localspluskinds, ... */
@@ -97,6 +101,7 @@ struct walk {
     uint16_t type_fields[3];           /* ... tp_mro, tp_bases, tp_dict */
     uint8_t complete;                  /* all ways up to this rank were looked at */
     bool torn;                         /* something changed while it was read */
+    bool shallow;                      /* what others hold is not looked at */
 };
 
 /* Address maps */
@@ -337,13 +342,22 @@ struct reference {
     uint8_t rank;
 };
 
+static bool is_known(const struct walk *walk, const struct edge *edge, const char *known)
+{
+    char text[HOLDERS_TEXT];
+
+    return known && edge_text(walk, edge, text, sizeof(text)) && strcmp(text, known) == 0;
+}
+
 static void consider(struct walk *walk, const struct reference *reference, size_t number)
 {
     struct candidate *known = &walk->candidates[number];
+    struct holders_wanted *wanted = &walk->wanted[number];
     enum choice choice = CHOICE_NEW;
 
-    if (reference->edge.kind == EDGE_LOCAL && walk->wanted[number].owner != walk->owner)
+    if (reference->edge.kind == EDGE_LOCAL && wanted->owner != walk->owner)
         return;
+    wanted->still = wanted->still || is_known(walk, &reference->edge, wanted->known);
     if (known->rank && known->rank < reference->rank)
         return;
     if (known->rank == reference->rank)
@@ -403,7 +417,7 @@ static void add_node(struct walk *walk, const struct reference *reference)
             meet_again(walk, reference, &walk->nodes[*known - 1]);
         return;
     }
-    if (reference->rank >= RANK_LAST && reference->edge.kind != EDGE_CONTENT)
+    if (reference->rank >= RANK_LAST)
         return;
     if (!holds_others(walk, reference->object, &node.shape))
         return;
@@ -427,13 +441,14 @@ static void meet(struct walk *walk, const struct reference *reference)
     number = map_find(&walk->places, reference->object);
     if (number)
         consider(walk, reference, *number);
-    add_node(walk, reference);
+    if (!walk->shallow)
+        add_node(walk, reference);
 }
 
 /* Meets what node number `parent` holds. */
 static void hold(struct walk *walk, size_t parent, enum edge_kind kind, uint64_t name, uint64_t object, uint64_t at)
 {
-    uint8_t rank = walk->nodes[parent].rank + (kind == EDGE_CONTENT ? 0 : RANK_STEP);
+    uint8_t rank = walk->nodes[parent].rank + (kind == EDGE_CONTENT ? RANK_CONTENT : RANK_STEP);
 
     meet(walk, &(struct reference){{name, (uint32_t)parent, kind}, object, at, rank});
 }
@@ -704,7 +719,7 @@ static void walk_running(struct walk *walk, uint64_t frame)
 {
     uint64_t at = frame + walk->function, function = python_pointer(&walk->memory, at) & ~(uint64_t)STACKREF_TAG;
 
-    meet(walk, &(struct reference){{.kind = EDGE_ROOT}, function, at, RANK_LOCAL - 1});
+    meet(walk, &(struct reference){{.kind = EDGE_ROOT}, function, at, RANK_RUNNING});
 }
 
 /* From the outermost frame on, whose variables last longest. */
@@ -756,33 +771,21 @@ static int walk_threads(struct walk *walk, uint64_t interp)
     return 0;
 }
 
-static int walk_all(struct walk *walk, uint64_t runtime)
-{
-    if (each_interpreter(walk, runtime, add_modules))
-        return -1;
-    for (uint8_t rank = RANK_ROOT; rank < RANK_LAST; rank++) {
-        if (rank == RANK_LOCAL - RANK_STEP)
-            each_interpreter(walk, runtime, walk_threads);
-        for (size_t i = 0; i < arrlenu(walk->nodes); i++) {
-            if (walk->nodes[i].rank == rank && walk->nodes[i].shape != SHAPE_LEAF)
-                expand(walk, i);
-        }
-    }
-    return 0;
-}
-
 /* Answers */
 
-/* Told by what stands there now. An owner may have let go of its object since, but nobody gets one. */
+/* Told by what stands there now. An owner may have let go of its object since, but nobody gets one; and no object
+ * that lives has no reference at all (Include/object.h, 3.13.5: a shared count is shifted by 2). */
 static bool is_same(const struct walk *walk, const struct holders_wanted *wanted)
 {
     const struct layout *layout = walk->below->layout;
-    uint64_t owner;
+    uint64_t owner, type = python_pointer(walk->below, wanted->address + layout->ob_type);
+    uint32_t local = 0;
+    int64_t shared = (int64_t)python_pointer(walk->below, wanted->address + layout->ob_ref_shared);
 
-    if (walk->below->read(walk->below->context, wanted->address + layout->ob_tid, &owner, sizeof(owner)) != 0)
+    if (walk->below->read(walk->below->context, wanted->address + layout->ob_tid, &owner, sizeof(owner)) != 0 ||
+        walk->below->read(walk->below->context, wanted->address + layout->ob_ref_local, &local, sizeof(local)) != 0)
         return false;
-    return python_pointer(walk->below, wanted->address + layout->ob_type) == wanted->type &&
-           (owner == wanted->owner || owner == 0);
+    return type == wanted->type && (owner == wanted->owner || owner == 0) && (local || shared >> 2);
 }
 
 static enum holders_answer answer_to(const struct walk *walk, struct holders_wanted *wanted)
@@ -792,6 +795,8 @@ static enum holders_answer answer_to(const struct walk *walk, struct holders_wan
 
     if (!found || !is_same(walk, wanted))
         return HOLDERS_CHANGED;
+    if (wanted->known && !wanted->still && (walk->torn || walk->complete != UINT8_MAX))
+        return HOLDERS_UNSURE;
     if (!found->rank || found->rank > walk->complete)
         return walk->torn ? HOLDERS_UNSURE : HOLDERS_NONE;
     if (found->several)
@@ -801,6 +806,72 @@ static enum holders_answer answer_to(const struct walk *walk, struct holders_wan
     if ((python_pointer(walk->below, found->at) & ~(uint64_t)STACKREF_TAG) != wanted->address)
         return HOLDERS_UNSURE;
     return HOLDERS_FOUND;
+}
+
+/* Whether nothing of a higher rank can change the answer. */
+static bool is_final(const struct walk *walk, size_t number, uint8_t rank)
+{
+    const struct candidate *found = &walk->candidates[number];
+
+    return rank == RANK_END || walk->wanted[number].still ||
+           (!walk->wanted[number].known && found->rank && found->rank <= rank);
+}
+
+static bool is_settled(const struct walk *walk, uint8_t rank)
+{
+    for (size_t i = 0; i < walk->count; i++) {
+        if (!is_final(walk, i, rank))
+            return false;
+    }
+    return true;
+}
+
+/* Answers what is final. While the interpreter is being finalized, what is missing was perhaps just cleared. */
+static int answer(struct walk *walk, uint8_t rank)
+{
+    enum holders_answer *answers = calloc(walk->count, sizeof(*answers));
+
+    for (size_t i = 0; answers && i < walk->count; i++)
+        answers[i] = is_final(walk, i, rank) ? answer_to(walk, &walk->wanted[i]) : HOLDERS_UNSURE;
+    if (!answers || python_pointer(walk->below, walk->finalizing)) {
+        free(answers);
+        return -1;
+    }
+    for (size_t i = 0; i < walk->count; i++) {
+        if (walk->wanted[i].answer == HOLDERS_UNSURE)
+            walk->wanted[i].answer = answers[i];
+    }
+    free(answers);
+    return 0;
+}
+
+static void walk_rank(struct walk *walk, uint8_t rank)
+{
+    for (size_t i = 0; i < arrlenu(walk->nodes); i++) {
+        if (walk->nodes[i].rank == rank && walk->nodes[i].shape != SHAPE_LEAF)
+            expand(walk, i);
+    }
+}
+
+/* Most often all are globals, which the modules' dicts alone can tell, and soon. */
+static int walk_all(struct walk *walk, uint64_t runtime)
+{
+    if (each_interpreter(walk, runtime, add_modules))
+        return -1;
+    walk->shallow = true;
+    walk_rank(walk, RANK_ROOT);
+    walk->shallow = false;
+    if (answer(walk, RANK_STEP))
+        return -1;
+    if (is_settled(walk, RANK_STEP))
+        return 0;
+    for (uint8_t rank = RANK_ROOT; rank < RANK_LAST && !is_settled(walk, rank); rank++) {
+        if (rank == RANK_LOCAL - RANK_STEP)
+            each_interpreter(walk, runtime, walk_threads);
+        walk_rank(walk, rank);
+    }
+    answer(walk, RANK_END);
+    return 0;
 }
 
 static size_t power_above(size_t count)
@@ -830,6 +901,7 @@ static int start(struct walk *walk, const struct python_memory *memory, struct h
     const struct layout *layout = memory->layout;
 
     *walk = (struct walk){
+        .finalizing = walk->finalizing,
         .below = memory,
         .cache = page_cache_new(memory),
         .wanted = wanted,
@@ -849,6 +921,8 @@ static int start(struct walk *walk, const struct python_memory *memory, struct h
         return -1;
     walk->memory = page_cache_memory(walk->cache);
     for (size_t i = 0; i < count; i++) {
+        wanted[i].still = false;
+        wanted[i].answer = HOLDERS_UNSURE;
         if (wanted[i].address && !map_find(&walk->places, wanted[i].address))
             map_add(&walk->places, wanted[i].address, (uint32_t)i);
     }
@@ -867,17 +941,12 @@ static void stop(struct walk *walk)
 
 int holders_find(const struct python_memory *memory, uint64_t runtime, struct holders_wanted *wanted, size_t count)
 {
-    uint64_t finalizing = runtime + memory->layout->runtime_finalizing;
-    struct walk walk = {0};
+    struct walk walk = {.finalizing = runtime + memory->layout->runtime_finalizing};
     int status = -1;
 
-    if (count > 0 && count <= MOST_WANTED && !start(&walk, memory, wanted, count) &&
-        !python_pointer(memory, finalizing))
+    if (count > 0 && count <= MOST_WANTED && !python_pointer(memory, walk.finalizing) &&
+        !start(&walk, memory, wanted, count))
         status = walk_all(&walk, runtime);
-    for (size_t i = 0; i < count && !status; i++)
-        wanted[i].answer = answer_to(&walk, &wanted[i]);
-    if (python_pointer(memory, finalizing))
-        status = -1; /* what was found missing was perhaps just cleared */
     stop(&walk);
     return status;
 }

@@ -33,12 +33,15 @@ enum holders_answer {
 struct holders_wanted {
     uint64_t address;
     uint64_t type, owner;       /* as it was seen: its type, and its ob_tid */
+    const char *known;          /* an earlier answer's text, or NULL */
     enum holders_answer answer;
+    bool still;                 /* it is held as known says, among other ways perhaps */
     char text[HOLDERS_TEXT];    /* with HOLDERS_FOUND */
 };
 
-/* Looks for all of wanted (at most 65536) in one walk, and fills in the answers. runtime: address of _PyRuntime. -1
- * where there is no answer: the interpreter is not up yet, or is being finalized. */
+/* Looks for all of wanted (at most 65536) in one walk, and fills in the answers: HOLDERS_UNSURE for those that the
+ * interpreter's end came before. runtime: address of _PyRuntime. -1 where there is no answer at all: the interpreter is
+ * not up yet, or is being finalized. */
 int holders_find(const struct python_memory *memory, uint64_t runtime, struct holders_wanted *wanted, size_t count);
 
 #endif
