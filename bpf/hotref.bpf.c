@@ -132,6 +132,19 @@ struct {
     __type(value, u32);
 } threads SEC(".maps");
 
+/* Which thread state is a thread's: looking for it takes a walk over all of them. */
+struct known_state {
+    u64 state;            /* 0: there was none */
+    u32 target;
+    u32 misses;
+};
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, ABI_TYPES);
+    __type(key, u32);
+    __type(value, struct known_state);
+} states SEC(".maps");
+
 /* By address: on which CPU the count there was changed last, and which object stands there. Addresses that share a
  * slot lose bounces and lives, never make any. */
 struct at_address {
@@ -188,6 +201,10 @@ static __always_inline u64 read_u64(u64 address)
     bpf_probe_read_user(&value, sizeof(value), (void *)address);
     return value;
 }
+
+/* A function of its own that is static may return what r0 happens to hold, if nobody wants it: a pointer to the stack
+ * perhaps, which the verifier refuses. */
+#define keep(result) asm volatile("" : : "r"(result))
 
 /*
  * Functions that are not static are verified once, on their own, and not along every path that calls them: what loading
@@ -528,12 +545,12 @@ static __always_inline int climb_one(const struct hit *hit, struct abi_key *key,
 }
 
 /* The slot of a site that operates on an argument stands in the caller, or in that one's caller. */
-static __always_inline void climb(const struct hit *hit, struct abi_key *key, struct slot_in *in)
+static __noinline int climb(const struct hit *hit, struct abi_key *key, struct slot_in *in)
 {
     u32 argument = hit->site->argument & (ABI_ARGUMENTS - 1);
 
     if (!climb_one(hit, key, in, argument) || in->slot || !in->caller)
-        return;
+        return 0;
     argument = in->caller->passes[argument];
     if (argument < ABI_ARGUMENTS) {
         struct slot_in up = *in;
@@ -541,6 +558,7 @@ static __always_inline void climb(const struct hit *hit, struct abi_key *key, st
         if (climb_one(hit, key, &up, argument))
             *in = up;
     }
+    return 1;
 }
 
 /* Whether an object's header can stand at address: flags and mutex bytes that a pointer's would not be. */
@@ -601,6 +619,184 @@ __noinline int settle_base(struct abi_key *key, const struct bases *bases, const
     key->base_type = 0;
     key->how = ABI_HOW_NONE;
     return 0;
+}
+
+/* Python frames */
+
+#define STATE_ACTIVE 16   /* _status.active: Include/cpython/pystate.h, the same from 3.13.5 to 3.16.0a0 */
+#define MOST_STATES 8192  /* that a walk looks at */
+#define FEW_MISSES 16     /* a thread without a state is looked for that often, and then ... */
+#define MISS_MASK 63      /* ... once in so many operations */
+#define OWNED_BY_C 3      /* frame owners from here on run no Python code */
+#define SHIMS 4           /* frames without code of a user's, one upon the other */
+
+static __always_inline u64 thread_pointer(void)
+{
+    return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread.fsbase);
+}
+
+static __always_inline u32 read_u32(u64 address)
+{
+    u32 value = 0;
+
+    bpf_probe_read_user(&value, sizeof(value), (void *)address);
+    return value;
+}
+
+/* A thread has several states where it works for several interpreters; the active one is what it runs on now. States
+ * of threads that ended are not active. */
+static __always_inline int is_state_of(u64 state, u64 pointer, const struct abi_layout *layout)
+{
+    return read_u64(state + layout->state_thread_id) == pointer &&
+           (read_u32(state + layout->state_status) & STATE_ACTIVE);
+}
+
+struct state_walk {
+    const struct abi_layout *layout;
+    u64 pointer, interpreter, state, found;
+    u32 started;
+};
+
+static long visit_state(u32 number, struct state_walk *walk)
+{
+    const struct abi_layout *layout = walk->layout;
+
+    if (!walk->state) {
+        if (walk->started)
+            walk->interpreter = read_u64(walk->interpreter + layout->interp_next);
+        walk->started = 1;
+        if (!walk->interpreter)
+            return 1;
+        walk->state = read_u64(walk->interpreter + layout->interp_threads);
+        return 0;
+    }
+    if (is_state_of(walk->state, walk->pointer, layout)) {
+        walk->found = walk->state;
+        return 1;
+    }
+    walk->state = read_u64(walk->state + layout->state_next);
+    return 0;
+}
+
+__noinline u64 walk_states(u64 runtime, const struct abi_layout *layout)
+{
+    struct state_walk walk = {.layout = layout, .pointer = thread_pointer()};
+
+    if (!layout)
+        return 0;
+    walk.interpreter = read_u64(runtime + layout->interpreters_head);
+    bpf_loop(MOST_STATES, visit_state, &walk, 0);
+    return walk.found;
+}
+
+/* The thread state of this thread; 0 where it has none. */
+static __always_inline u64 find_state(const struct abi_target *target, u32 number, const struct abi_layout *layout)
+{
+    u32 tid = (u32)bpf_get_current_pid_tgid();
+    struct known_state *known, added = {.target = number};
+    u64 pointer = thread_pointer();
+
+    if (target->tls)
+        return read_u64(pointer + target->tls);
+    known = bpf_map_lookup_elem(&states, &tid);
+    if (known && known->target == number) {
+        if (known->state && is_state_of(known->state, pointer, layout))
+            return known->state;
+        if (!known->state && ++known->misses > FEW_MISSES && (known->misses & MISS_MASK))
+            return 0;
+        added.misses = known->misses;
+    }
+    added.state = walk_states(target->runtime, layout);
+    bpf_map_update_elem(&states, &tid, &added, BPF_ANY);
+    return added.state;
+}
+
+/* What is asked of a _PyInterpreterFrame. */
+struct frame {
+    u64 at, previous, code, instr_ptr;
+    u32 owner;
+    u32 tlbc;
+};
+
+static __always_inline u64 part_of(const u64 *words, u32 offset)
+{
+    return words[(offset >> 3) & 15] >> (8 * (offset & 7));
+}
+
+/* One read for all: the members lie in the first 80 bytes in every version known. */
+static __always_inline int read_frame(u64 at, const struct abi_layout *layout, struct frame *frame)
+{
+    u64 words[16] = {};
+
+    if (!at || bpf_probe_read_user(words, 80, (void *)at))
+        return -1;
+    frame->at = at;
+    frame->code = part_of(words, layout->frame_executable) & ~(u64)layout->stackref_tag;
+    frame->previous = part_of(words, layout->frame_previous);
+    frame->instr_ptr = part_of(words, layout->frame_instr);
+    frame->owner = part_of(words, layout->frame_owner) & 0xff;
+    frame->tlbc = layout->frame_tlbc ? (u32)part_of(words, layout->frame_tlbc) : 0;
+    return 0;
+}
+
+/* The index of the frame's instruction. From 3.14 on it may lie in a copy of the bytecode that is its thread's own:
+ * co_tlbc points to {size, entries[]}. */
+static __always_inline u32 instr_of(const struct frame *frame, const struct abi_layout *layout)
+{
+    u64 start = frame->code + layout->code_bytes;
+
+    if (frame->tlbc)
+        start = read_u64(read_u64(frame->code + layout->code_tlbc) + 8 + 8 * (u64)frame->tlbc);
+    start = (frame->instr_ptr - start) >> 1;
+    return start < ABI_MOST_UNITS ? start : ABI_NO_INSTR;
+}
+
+/* The top frame that runs Python code: -1 where there is none. Code objects that CPython itself lays below a call
+ * (_Py_InitCleanup) are static and have version 0. */
+__noinline int find_top(const struct abi_target *target, u32 number, const struct abi_layout *layout,
+                        struct frame *frame)
+{
+    u64 at;
+    u32 i;
+
+    if (!target || !layout || !frame)
+        return -1;
+    at = find_state(target, number, layout);
+    at = at ? read_u64(at + layout->state_frame) : 0;
+    for (i = 0; i < SHIMS && at; i++) {
+        if (read_frame(at, layout, frame))
+            return -1;
+        if (frame->owner < OWNED_BY_C && frame->code && read_u32(frame->code + layout->code_version))
+            return 0;
+        at = frame->previous;
+    }
+    return -1;
+}
+
+/* Where no slot tells the field, the bytecode may. */
+__noinline int settle_code(const struct abi_target *target, const struct abi_layout *layout, struct abi_key *key)
+{
+    struct frame frame = {};
+
+    if (!target || !layout || !key || find_top(target, key->target, layout, &frame))
+        return 0;
+    key->code = frame.code;
+    key->code_version = read_u32(frame.code + layout->code_version);
+    key->instr = instr_of(&frame, layout);
+    return 0;
+}
+
+struct local_search {
+    u64 at, object, tag;
+    u32 found;
+};
+
+static long visit_local(u32 number, struct local_search *search)
+{
+    if ((read_u64(search->at + 8 * (u64)number) & ~search->tag) != search->object)
+        return 0;
+    search->found = number + 1;
+    return 1;
 }
 
 /* Objects */
@@ -732,6 +928,44 @@ __noinline int describe(const struct abi_key *key, struct abi_row *row, const st
     return 0;
 }
 
+/* Tells where Python code stands: the user side has to be quick to find it there still. */
+__noinline int describe_code_position(const struct abi_key *key, const struct abi_row *row,
+                                      const struct abi_target *target, const struct abi_layout *layout)
+{
+    struct local_search search = {};
+    struct abi_bytecode *event;
+    struct frame frame = {};
+    u32 locals;
+
+    if (!key || !row || !target || !layout || find_top(target, key->target, layout, &frame) ||
+        frame.code != key->code)
+        return 0;
+    event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+    if (!event) {
+        count_stat(ABI_STAT_LOST_EVENTS, 1);
+        return 0;
+    }
+    event->event = ABI_EVENT_BYTECODE;
+    event->target = key->target;
+    event->key = *key;
+    event->identity = ABI_IDENTITY(row);
+    event->type = row->type;
+    event->frame = frame.at;
+    event->instr_ptr = frame.instr_ptr;
+    event->units = read_u64(frame.instr_ptr);
+    event->qualname = read_u64(frame.code + layout->code_qualname);
+    event->linetable = read_u64(frame.code + layout->code_linetable);
+    event->firstlineno = read_u32(frame.code + layout->code_firstlineno);
+    search.at = frame.at + layout->frame_locals;
+    search.object = key->object;
+    search.tag = layout->stackref_tag;
+    locals = read_u32(frame.code + layout->code_locals);
+    bpf_loop(locals < ABI_LOCALS ? locals : ABI_LOCALS, visit_local, &search, 0);
+    event->local = search.found;
+    bpf_ringbuf_submit(event, 0);
+    return 0;
+}
+
 __noinline int announce_thread(u32 target)
 {
     u64 thread = (u64)target << 32 | (u32)bpf_get_current_pid_tgid();
@@ -740,7 +974,7 @@ __noinline int announce_thread(u32 target)
     if (bpf_map_lookup_elem(&threads, &thread) || !(event = new_event(ABI_EVENT_THREAD, target)))
         return 0;
     bpf_get_current_comm(event->comm, sizeof(event->comm));
-    event->owner = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread.fsbase);
+    event->owner = thread_pointer();
     bpf_ringbuf_submit(event, 0);
     bpf_map_update_elem(&threads, &thread, &target, BPF_ANY);
     return 0;
@@ -891,10 +1125,12 @@ static __always_inline u64 life_at(struct at_address *here, u64 address, u64 own
     return here->life;
 }
 
-static __always_inline int read_object(u64 address, struct object *object)
+__noinline int read_object(u64 address, struct object *object)
 {
     u64 raw[8];
 
+    if (!object)
+        return -1;
     if (bpf_probe_read_user(raw, sizeof(raw), (void *)address)) {
         /* The last object of a mapping may be shorter than that. */
         __builtin_memset(raw, 0, sizeof(raw));
@@ -909,7 +1145,7 @@ static __always_inline int read_object(u64 address, struct object *object)
 }
 
 /* The array that the slot lies in was given by the caller, which took it from an object perhaps. */
-static __always_inline int settle_behind(const struct hit *hit, struct abi_key *key, const struct slot_in *in)
+static __noinline int settle_behind(const struct hit *hit, struct abi_key *key, const struct slot_in *in)
 {
     struct abi_key upper = *key;
     struct slot_in up = *in;
@@ -936,9 +1172,9 @@ static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, s
     struct abi_row *row = 0;
 
     bases.base = locate_in(hit, in, &in->slot->base);
-    if (bases.base) {
-        key->base_type = bases.frame_only ? 0 : read_u64(bases.base + HEADER_TYPE);
-        key->how = bases.frame_only ? ABI_HOW_FRAME : ABI_HOW_BASE;
+    if (bases.base && !bases.frame_only) {
+        key->base_type = read_u64(bases.base + HEADER_TYPE);
+        key->how = ABI_HOW_BASE;
         row = find_row(which, key, object, hit->layout, 0);
     }
     if (row)
@@ -946,12 +1182,14 @@ static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, s
     bases.outer = locate_in(hit, in, &in->slot->outer);
     settle_base(key, &bases, hit->layout, hit->target->code_type);
     if (key->how == ABI_HOW_NONE && in->slot->behind)
-        settle_behind(hit, key, in);
+        keep(settle_behind(hit, key, in));
+    if (key->how == ABI_HOW_NONE || key->how == ABI_HOW_FRAME)
+        settle_code(hit->target, hit->layout, key);
     return find_row(which, key, object, hit->layout, may_add);
 }
 
 /* An object that ends with the first operation seen on it has nobody to fight with, and needs no row. */
-static __always_inline int count_single(const struct hit *hit, const struct abi_key *key, u64 type, u64 flags)
+static __noinline int count_single(const struct hit *hit, const struct abi_key *key, u64 type, u64 flags)
 {
     struct abi_type found = {};
 
@@ -1000,10 +1238,12 @@ static __always_inline void count(const struct hit *hit, struct abi_key *key, co
     else if (flags & ENDING)
         here->ended = 1;
     key->generation = 2 * object.life;
+    if (!in->slot && !plain)
+        settle_code(hit->target, hit->layout, key);
     row = in->slot ? find_row_by_slot(hit, key, in, &object, which, !(flags & ENDING))
                    : find_row(which, key, &object, hit->layout, !(flags & ENDING));
     if (!row && (flags & ENDING)) {
-        count_single(hit, key, object.type, flags);
+        keep(count_single(hit, key, object.type, flags));
         return;
     }
     if (!row) {
@@ -1016,8 +1256,11 @@ static __always_inline void count(const struct hit *hit, struct abi_key *key, co
     row->counts.increfs += (flags & (FAILED | INCREMENT)) == INCREMENT;
     row->counts.handoffs += !!(flags & HANDOFF);
     row->counts.bounces += !!(flags & BOUNCED);
-    if (!row->described && row->counts.decrefs + row->counts.increfs >= ABI_NAME_AT)
+    if (!row->described && row->counts.decrefs + row->counts.increfs >= ABI_NAME_AT) {
         describe(key, row, &object, hit->layout);
+        if (key->code)
+            describe_code_position(key, row, hit->target, hit->layout);
+    }
 }
 
 /* Takes part in the rows that are written to now: the user side waits for whoever took part in the others. */
@@ -1080,7 +1323,7 @@ int on_operation(struct pt_regs *ctx)
     hit.stack = ctx->rsp;
     key.object = locate(&hit, &hit.site->object) + hit.site->adjust;
     if (!plain && hit.site->argument != ABI_NO_ARGUMENT) {
-        climb(&hit, &key, &in);
+        keep(climb(&hit, &key, &in));
     } else if (!plain && (hit.site->slot.base.place || hit.site->slot.outer.place || hit.site->slot.behind)) {
         in.slot = &hit.site->slot;
         in.frame_only = hit.site->frame_only;

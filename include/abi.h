@@ -11,6 +11,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int64_t s64;
 typedef int32_t s32;
 typedef int16_t s16;
 #endif
@@ -119,6 +120,8 @@ struct abi_target {
     u32 binary;           /* of the interpreter */
     u32 layout;           /* index into layouts */
     u64 code_type;        /* address of PyCode_Type, 0 if unknown */
+    u64 runtime;          /* address of _PyRuntime */
+    s64 tls;              /* from a thread's fs base to the pointer to its thread state; 0 if unknown */
     u64 started_ns, ended_ns; /* boot clock */
     u32 end;              /* enum abi_end */
     u32 status;
@@ -150,7 +153,13 @@ struct abi_key {
     u16 how;              /* enum abi_how */
     u16 level;            /* how many callers up returns_to is, | ABI_LEVEL_ARGUMENT(which of its arguments) */
     u64 generation;       /* 0, or what tells a second object at the same address from the first */
+    u64 code;             /* where no slot tells the field (how is NONE or FRAME): the top frame's code object; else 0 */
+    u32 code_version;     /* its co_version, which no two code objects of one interpreter share */
+    u32 instr;            /* the instruction that it is at, in code units of 2 bytes; or ABI_NO_INSTR */
 };
+
+#define ABI_NO_INSTR 0xffffffffu
+#define ABI_MOST_UNITS (1u << 20) /* bytecode longer than that is not believed */
 
 struct abi_counts {
     u64 decrefs, handoffs, retries, bounces, increfs;
@@ -169,7 +178,8 @@ struct abi_row {
 
 #define ABI_IDENTITY(row) ((row)->identity + (row)->life * 0x9e3779b97f4a7c15ull)
 
-/* Where rows do not fit any more. */
+/* Where rows do not fit any more. BPF leaves the code object out, which would make a fold for every line: cold objects
+ * are never described, so nothing could be named by it. */
 struct abi_cold_key {
     u64 type;
     u64 base_type;
@@ -179,6 +189,9 @@ struct abi_cold_key {
     u16 how;
     u16 level;
     u32 single;           /* 1: each operation was the only one on its object, which it ended */
+    u64 code;             /* as in struct abi_key */
+    u32 code_version;
+    u32 instr;
 };
 
 /* What BPF knows of a Python type: put there by the user side for builtin types, found by BPF for others. */
@@ -227,7 +240,12 @@ struct abi_layout {
     u16 descr_type, descr_name, cell_value;
     u16 code_unique_id, heap_unique_id, dict_watcher_tag; /* 0: there is none */
     u8 kind_shift, ascii_bit, compact_bit, stackref_tag;
-    u32 reserved;
+    u32 interpreters_head, interp_next, interp_threads;
+    u16 state_next, state_frame, state_thread_id, state_status;
+    u16 frame_executable, frame_previous, frame_instr, frame_owner, frame_locals;
+    u16 frame_tlbc;       /* 0: this version has no bytecode of a thread's own */
+    u16 code_bytes, code_tlbc, code_version, code_locals, code_linetable;
+    u16 reserved;
 };
 
 /* A Python string as it lies in memory: the user side makes UTF-8 of it. */
@@ -246,6 +264,13 @@ enum abi_event_kind {
     ABI_EVENT_THREAD = 3,
     ABI_EVENT_END = 4,    /* a target ended; see abi_target */
     ABI_EVENT_FULL = 5,   /* the rows should be taken */
+    ABI_EVENT_BYTECODE = 6, /* struct abi_bytecode: where Python code stood when a row with key.code was described */
+};
+
+/* Every event starts so. */
+struct abi_event_head {
+    u32 event;            /* enum abi_event_kind */
+    u32 target;
 };
 
 #define ABI_TEXTS 3
@@ -266,6 +291,21 @@ struct abi_event {
     struct abi_text text[ABI_TEXTS];
 };
 
+#define ABI_LOCALS 32     /* so many of a frame's variables are looked at */
+struct abi_bytecode {
+    u32 event;
+    u32 target;
+    struct abi_key key;
+    u64 identity;         /* ABI_IDENTITY() of the row */
+    u64 type;             /* of the object */
+    u64 frame;            /* address of the _PyInterpreterFrame */
+    u64 instr_ptr;        /* as it stands in the frame */
+    u64 units;            /* the 8 bytes there: the opcode's unit and the next three */
+    u64 qualname, linetable; /* of the code object: whoever reads it later checks that it is the same one */
+    u32 firstlineno;
+    u32 local;            /* number + 1 of the first of the frame's variables that is the object; 0: none of them is */
+};
+
 /* Counters that are always reported. */
 enum abi_stat {
     ABI_STAT_LOST = 0,    /* operations that neither rows nor cold could take */
@@ -280,10 +320,11 @@ _Static_assert(sizeof(struct abi_location) == 8, "abi");
 _Static_assert(sizeof(struct abi_site) == 16 + 24 + 56, "abi");
 _Static_assert(sizeof(struct abi_caller) == 8 + 96 + 8 + 56, "abi");
 _Static_assert(sizeof(struct abi_module) == 32, "abi");
-_Static_assert(sizeof(struct abi_key) == 48, "abi");
+_Static_assert(sizeof(struct abi_key) == 64, "abi");
 _Static_assert(sizeof(struct abi_row) == 80, "abi");
-_Static_assert(sizeof(struct abi_cold_key) == 40, "abi");
+_Static_assert(sizeof(struct abi_cold_key) == 56, "abi");
 _Static_assert(sizeof(struct abi_type) == 16, "abi");
 _Static_assert(sizeof(struct abi_text) == 168, "abi");
+_Static_assert(sizeof(struct abi_bytecode) == 8 + 64 + 56 + 8, "abi");
 
 #endif

@@ -76,8 +76,16 @@ static void test_3_13(void **state)
     assert_int_equal(layout.interp_threads_head, 0x1cb0);
     assert_int_equal(layout.tstate_thread_id, 152);
     assert_int_equal(layout.tstate_native_thread_id, 160);
+    assert_int_equal(layout.tstate_status, 32);
     assert_int_equal(layout.frame_localsplus, 72);
+    assert_int_equal(layout.frame_instr_ptr, 56);
+    assert_int_equal(layout.frame_owner, 70);
+    assert_int_equal(layout.frame_tlbc_index, 0);
+    assert_int_equal(layout.code_tlbc, 0);
     assert_int_equal(layout.code_filename, 128);
+    assert_int_equal(layout.code_linetable, 152);
+    assert_int_equal(layout.code_localsplusnames, 112);
+    assert_int_equal(layout.code_localspluskinds, 120);
     assert_int_equal(layout.tuple_item, 40);
     assert_int_equal(layout.dict_keys, 48);
     assert_int_equal(layout.str_state, 48);
@@ -96,6 +104,10 @@ static void test_3_14(void **state)
     assert_int_equal(layout.interp_next, 0x1c68);
     assert_int_equal(layout.tstate_native_thread_id, 160);
     assert_int_equal(layout.frame_localsplus, 80);
+    assert_int_equal(layout.frame_owner, 78);
+    assert_int_equal(layout.frame_tlbc_index, 72);
+    assert_int_equal(layout.code_tlbc, 224);
+    assert_int_equal(layout.code_adaptive, 232);
     assert_int_equal(layout.tuple_item, 48);
     assert_int_equal(layout.heap_qualname, 888);
     assert_int_equal(layout.str_kind_shift, 8);
@@ -110,6 +122,10 @@ static void test_3_15(void **state)
     assert_int_equal(layout.interp_threads_head, 0x1ca8);
     assert_int_equal(layout.tstate_thread_id, 176);
     assert_int_equal(layout.tstate_native_thread_id, 184);
+    assert_int_equal(layout.frame_owner, 78);
+    assert_int_equal(layout.code_tlbc, 224);
+    assert_int_equal(layout.code_adaptive, 232);
+    assert_int_equal(layout.code_linetable, 152);
     assert_int_equal(layout.type_flags, 184);
     assert_int_equal(layout.heap_qualname, 896);
     assert_int_equal(layout.module_name, 56);

@@ -231,6 +231,24 @@ static struct abi_layout abi_layout_of(const struct layout *layout)
         .ascii_bit = layout->str_ascii_bit,
         .compact_bit = layout->str_compact_bit,
         .stackref_tag = 3,
+        .interpreters_head = layout->runtime_interpreters_head,
+        .interp_next = layout->interp_next,
+        .interp_threads = layout->interp_threads_head,
+        .state_next = layout->tstate_next,
+        .state_frame = layout->tstate_current_frame,
+        .state_thread_id = layout->tstate_thread_id,
+        .state_status = layout->tstate_status,
+        .frame_executable = layout->frame_executable,
+        .frame_previous = layout->frame_previous,
+        .frame_instr = layout->frame_instr_ptr,
+        .frame_owner = layout->frame_owner,
+        .frame_locals = layout->frame_localsplus,
+        .frame_tlbc = layout->frame_tlbc_index,
+        .code_bytes = layout->code_adaptive,
+        .code_tlbc = layout->code_tlbc,
+        .code_version = layout->code_version,
+        .code_locals = layout->code_nlocalsplus,
+        .code_linetable = layout->code_linetable,
     };
 }
 
@@ -284,6 +302,8 @@ static int fill_target(struct session *session, uint32_t number)
         .binary = target->binary,
         .layout = number,
         .code_type = code_type ? code_type + interpreter->bias : 0,
+        .runtime = interpreter->runtime,
+        .tls = elf_file_thread_symbol(interpreter->file, "_Py_tss_tstate"),
     };
     if (fill_binary(session, target->binary) || update(session->bpf->skeleton->maps.layouts, number, &layout) ||
         update(session->bpf->skeleton->maps.targets, number, &target->state))
@@ -296,14 +316,16 @@ static int fill_target(struct session *session, uint32_t number)
 static int take_event(void *context, void *data, size_t size)
 {
     struct session *session = context;
-    const struct abi_event *event = data;
+    const struct abi_event_head *head = data;
 
-    if (size < sizeof(*event))
+    if (size < sizeof(*head) || head->target >= arrlenu(session->targets))
         return 0;
-    if (event->event == ABI_EVENT_FULL)
+    if (session->observer.event)
+        session->observer.event(session->observer.context, &session->targets[head->target], head, size);
+    if (head->event == ABI_EVENT_FULL)
         session->bpf->full = true;
-    else
-        collect_event(&session->collector, event);
+    else if (size >= sizeof(struct abi_event) && head->event <= ABI_EVENT_END)
+        collect_event(&session->collector, data);
     return 0;
 }
 

@@ -39,8 +39,16 @@ struct session_glob {
     bool matched;
 };
 
+/* Told of every event at once, while the thread that it is about goes on: what it reads of the target's memory may have
+ * changed already, and is to be checked. */
+struct session_observer {
+    void (*event)(void *context, const struct session_target *target, const struct abi_event_head *event, size_t size);
+    void *context;
+};
+
 struct session {
     struct session_glob *increments;  /* stb_ds array, to be filled before targets are added */
+    struct session_observer observer; /* to be set before session_arm(), if wanted */
     struct session_target *targets;   /* stb_ds arrays */
     struct session_binary *binaries;
     struct collector collector;

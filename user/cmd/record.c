@@ -34,6 +34,7 @@ struct options {
     bool verbose;
     struct account account;
     double started;       /* monotonic seconds */
+    struct live *live;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -321,7 +322,7 @@ static void warn_of_gaps(const struct session *session)
 
 static int finish(struct session *session, const struct options *options, struct profile_file **file)
 {
-    struct profile *profile = build_profile(session, options->spelled);
+    struct profile *profile = build_profile(session, options->live, options->spelled);
     int status;
 
     status = profile_write(profile, *file);
@@ -449,6 +450,7 @@ static int record(struct options *options)
     session = session_new();
     for (size_t i = 0; i < arrlenu(options->increments); i++)
         arrput(session->increments, ((struct session_glob){.pattern = options->increments[i]}));
+    options->live = live_start(session);
     if (options->command)
         status = record_command(session, options, *scans ? scans : NULL, &file);
     else if (record_processes(session, options, *scans ? scans : NULL, &file))
@@ -456,6 +458,7 @@ static int record(struct options *options)
     else
         status = STATUS_OK;
     profile_discard(file);
+    live_free(options->live);
     session_free(session);
     free(options->spelled);
     return status;

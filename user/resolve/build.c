@@ -35,6 +35,7 @@ struct known_thread {
 
 struct builder {
     const struct session *session;
+    const struct live *live;
     struct profile *profile;
     struct known_object *objects; /* stb_ds hash maps */
     struct known_type *types;
@@ -304,7 +305,10 @@ static void add_row(struct builder *builder, const struct collected_row *row)
                                  .target = row->key.target,
                                  .site = row->key.site,
                                  .how = row->key.how,
-                                 .level = row->key.level};
+                                 .level = row->key.level,
+                                 .code = row->key.code,
+                                 .code_version = row->key.code_version,
+                                 .instr = row->key.instr};
     struct profile_count count = count_at(builder, &place, &row->value.counts);
 
     count.object = object_number(builder, row);
@@ -348,9 +352,9 @@ static void fill_meta(const struct session *session, const char *command, struct
     profile->meta.complete = profile->meta.lost == 0;
 }
 
-struct profile *build_profile(const struct session *session, const char *command)
+struct profile *build_profile(const struct session *session, const struct live *live, const char *command)
 {
-    struct builder builder = {.session = session, .profile = profile_new()};
+    struct builder builder = {.session = session, .live = live, .profile = profile_new()};
     const struct collector *collector = &session->collector;
 
     fill_meta(session, command, builder.profile);

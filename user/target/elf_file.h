@@ -65,6 +65,10 @@ const struct code_range *elf_file_code_at(const struct elf_file *file, uint64_t 
 /* The value of a defined symbol, from .symtab, else .dynsym; 0 if there is none. */
 uint64_t elf_file_symbol(const struct elf_file *file, const char *name);
 
+/* Where a thread-local variable of an executable stands, from the thread pointer (fs base): below 0. 0 where the file
+ * is a library, whose place only the loader knows, or names no such variable. */
+int64_t elf_file_thread_symbol(const struct elf_file *file, const char *name);
+
 /* The function symbol that covers vaddr, and how far in it is; NULL if none. Prefers global names where
  * several stand at one address. A range of a stripped file has none. Owned by file. */
 const char *elf_file_symbol_at(const struct elf_file *file, uint64_t vaddr, uint64_t *distance);

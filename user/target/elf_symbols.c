@@ -50,6 +50,43 @@ uint64_t elf_file_symbol(const struct elf_file *file, const char *name)
     return value != 0 ? value : symbol_in(file, elf_section_of_type(file, SHT_DYNSYM), name);
 }
 
+static bool thread_segment(const struct elf_file *file, GElf_Phdr *segment)
+{
+    size_t count;
+
+    if (elf_getphdrnum(file->elf, &count) != 0)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (gelf_getphdr(file->elf, (int)i, segment) != NULL && segment->p_type == PT_TLS)
+            return true;
+    }
+    return false;
+}
+
+/* x86-64 psABI, TLS variant II: the executable's block ends at the thread pointer, rounded up to its alignment. */
+int64_t elf_file_thread_symbol(const struct elf_file *file, const char *wanted)
+{
+    const struct elf_section *table = elf_section_of_type(file, SHT_SYMTAB);
+    const struct elf_section *strings = table != NULL ? elf_section_at(file, table->link) : NULL;
+    GElf_Phdr segment;
+    Elf64_Sym symbol;
+
+    if (table == NULL || elf_file_is_shared(file) || !thread_segment(file, &segment) ||
+        segment.p_memsz > INT32_MAX || segment.p_align > INT32_MAX)
+        return 0;
+    for (uint64_t i = 1; symbol_read(table, i, &symbol); i++) {
+        const char *name = elf_string(strings, symbol.st_name);
+        uint64_t align = segment.p_align != 0 ? segment.p_align : 1;
+        uint64_t size = (segment.p_memsz + align - 1) / align * align;
+
+        if (ELF64_ST_TYPE(symbol.st_info) != STT_TLS || symbol.st_shndx == SHN_UNDEF ||
+            symbol.st_value >= segment.p_memsz || name == NULL || strcmp(name, wanted) != 0)
+            continue;
+        return (int64_t)symbol.st_value - (int64_t)size;
+    }
+    return 0;
+}
+
 bool elf_file_has_lto_symbols(const struct elf_file *file)
 {
     static const char mark[] = ".lto_priv";

@@ -15,6 +15,8 @@ static const size_t order_words[ORDERS] = {73, 95, 111};
 
 enum { WORD_COOKIE, WORD_VERSION, WORD_FREE_THREADED, WORDS_OF_HEAD };
 
+#define NO_WORD 0xff /* an order that lacks the member, which is 0 then */
+
 /* Where a member of struct layout stands in each order. */
 struct word {
     uint16_t member; /* offset in struct layout */
@@ -41,13 +43,22 @@ static const struct word words[] = {
     WORD(tstate_current_frame, 23, 26, 26),
     WORD(tstate_thread_id, 24, 27, 30),
     WORD(tstate_native_thread_id, 25, 28, 31),
+    WORD(tstate_status, 27, 30, 34),
     WORD(frame_previous, 29, 32, 40),
     WORD(frame_executable, 30, 33, 41),
+    WORD(frame_instr_ptr, 31, 34, 42),
     WORD(frame_localsplus, 32, 35, 43),
+    WORD(frame_owner, 33, 36, 44),
+    WORD(frame_tlbc_index, NO_WORD, 38, 46),
     WORD(code_filename, 35, 40, 48),
     WORD(code_name, 36, 41, 49),
     WORD(code_qualname, 37, 42, 50),
+    WORD(code_linetable, 38, 43, 51),
     WORD(code_firstlineno, 39, 44, 52),
+    WORD(code_localsplusnames, 41, 46, 54),
+    WORD(code_localspluskinds, 42, 47, 55),
+    WORD(code_adaptive, 43, 48, 56),
+    WORD(code_tlbc, NO_WORD, 49, 57),
     WORD(ob_type, 45, 51, 59),
     WORD(type_name, 47, 53, 61),
     WORD(type_flags, 49, 55, 63),
@@ -170,7 +181,7 @@ static const struct edition *find_edition(const uint8_t *bytes, size_t size, uin
 static int take_words(const uint8_t *bytes, enum order order, struct layout *layout)
 {
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        uint64_t value = word_at(bytes, words[i].at[order]);
+        uint64_t value = words[i].at[order] == NO_WORD ? 0 : word_at(bytes, words[i].at[order]);
         uint64_t limit = words[i].size == sizeof(uint16_t) ? UINT16_MAX : 1 << 24;
         uint32_t wide = (uint32_t)value;
         uint16_t narrow = (uint16_t)value;
@@ -199,6 +210,10 @@ static void take_constants(struct layout *layout)
     layout->type_base = 272;
     layout->type_dict = 280;
     layout->type_dictoffset = 304;
+    layout->code_consts = 40;    /* Include/cpython/code.h */
+    layout->code_names = 48;
+    layout->code_nlocalsplus = 88;
+    layout->code_version = 108;
     layout->module_dict = 32;      /* Include/internal/pycore_moduleobject.h */
     layout->function_globals = 32; /* Include/cpython/funcobject.h */
     layout->function_builtins = 40;

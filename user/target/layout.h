@@ -14,9 +14,11 @@ struct layout {
     uint16_t ob_tid, ob_ref_local, ob_ref_shared, ob_type, ob_size;
     /* from _Py_DebugOffsets */
     uint32_t runtime_finalizing, runtime_interpreters_head, interp_next, interp_threads_head, interp_modules;
-    uint16_t tstate_next, tstate_current_frame, tstate_thread_id, tstate_native_thread_id;
-    uint16_t frame_executable, frame_previous, frame_localsplus;
-    uint16_t code_firstlineno, code_filename, code_name, code_qualname;
+    uint16_t tstate_next, tstate_current_frame, tstate_thread_id, tstate_native_thread_id, tstate_status;
+    uint16_t frame_executable, frame_previous, frame_instr_ptr, frame_localsplus, frame_owner;
+    uint16_t frame_tlbc_index, code_tlbc; /* 0 before 3.14, where threads have no bytecode of their own */
+    uint16_t code_firstlineno, code_filename, code_name, code_qualname, code_linetable, code_localsplusnames,
+        code_localspluskinds, code_adaptive;
     uint16_t type_name, type_flags, tuple_item, list_item, list_size, dict_keys, dict_values;
     uint16_t bytes_size, bytes_data, str_length, str_state, str_ascii_data, float_value, long_tag, long_digit;
     /* by version */
@@ -24,6 +26,7 @@ struct layout {
     uint16_t type_basicsize, type_base, type_dict, type_dictoffset, heap_qualname, heap_cached_keys,
         heap_module;
     uint16_t module_dict, module_name;
+    uint16_t code_consts, code_names, code_nlocalsplus, code_version;
     uint16_t function_globals, function_builtins, function_name, function_qualname, function_code,
         function_module;
     uint16_t method_function, method_self, cfunction_def, cfunction_self, cfunction_module;

@@ -1,0 +1,82 @@
+#include "resolve/live.h"
+
+#include <stdlib.h>
+
+#include "resolve/position.h"
+#include "util/array.h"
+
+static const struct live_lookup *const lookups[] = {
+    &live_positions,
+};
+#define LOOKUPS (sizeof(lookups) / sizeof(lookups[0]))
+
+struct live {
+    struct session *session;
+    struct live_target *targets[ABI_TARGETS];
+    void *states[LOOKUPS];
+};
+
+struct live_target *live_target(const struct live *live, uint32_t number)
+{
+    return number < ABI_TARGETS ? live->targets[number] : NULL;
+}
+
+/* Targets are all known before the first event, and stay where they are. */
+static struct live_target *target_of(struct live *live, const struct session_target *target, uint32_t number)
+{
+    struct live_target *added;
+
+    if (live->targets[number])
+        return live->targets[number];
+    added = calloc(1, sizeof(*added));
+    added->number = number;
+    added->target = target;
+    added->memory = python_memory_of(&target->process, &target->interpreter.layout);
+    live->targets[number] = added;
+    return added;
+}
+
+static void take_event(void *context, const struct session_target *target, const struct abi_event_head *event,
+                       size_t size)
+{
+    struct live *live = context;
+    struct live_target *of = target_of(live, target, event->target);
+
+    for (size_t i = 0; i < LOOKUPS; i++)
+        lookups[i]->event(live->states[i], of, event, size);
+}
+
+struct live *live_start(struct session *session)
+{
+    struct live *live = calloc(1, sizeof(*live));
+
+    live->session = session;
+    for (size_t i = 0; i < LOOKUPS; i++)
+        live->states[i] = lookups[i]->start();
+    session->observer = (struct session_observer){take_event, live};
+    return live;
+}
+
+void *live_state(const struct live *live, const struct live_lookup *lookup)
+{
+    for (size_t i = 0; i < LOOKUPS; i++) {
+        if (lookups[i] == lookup)
+            return live->states[i];
+    }
+    return NULL;
+}
+
+void live_free(struct live *live)
+{
+    if (!live)
+        return;
+    live->session->observer = (struct session_observer){0};
+    for (size_t i = 0; i < LOOKUPS; i++)
+        lookups[i]->stop(live->states[i]);
+    for (size_t i = 0; i < ABI_TARGETS; i++) {
+        if (live->targets[i])
+            pycode_cache_free(&live->targets[i]->codes);
+        free(live->targets[i]);
+    }
+    free(live);
+}

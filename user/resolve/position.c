@@ -1,0 +1,68 @@
+#include "resolve/position.h"
+
+#include <stdlib.h>
+
+#include "util/array.h"
+
+struct position_entry {
+    struct abi_key key; /* as collect_key() makes it */
+    struct position *value;
+};
+
+struct positions {
+    struct position_entry *all; /* stb_ds hash map */
+};
+
+static void *start(void)
+{
+    return calloc(1, sizeof(struct positions));
+}
+
+static bool is_same(const struct pycode *code, const struct abi_bytecode *event)
+{
+    return code && code->qualname_at == event->qualname && code->linetable_at == event->linetable &&
+           code->firstlineno == event->firstlineno;
+}
+
+static void take_event(void *state, struct live_target *target, const struct abi_event_head *head, size_t size)
+{
+    const struct abi_bytecode *event = (const struct abi_bytecode *)head;
+    struct positions *positions = state;
+    struct abi_row row = {0};
+    struct position *added;
+    struct abi_key key;
+
+    if (head->event != ABI_EVENT_BYTECODE || size < sizeof(*event))
+        return;
+    row.identity = event->identity; /* life and all */
+    row.type = event->type;
+    key = collect_key(&event->key, &row);
+    if (hmgeti(positions->all, key) >= 0)
+        return;
+    added = calloc(1, sizeof(*added));
+    added->event = *event;
+    added->code = pycode_cached(&target->codes, &target->memory, event->key.code, event->key.code_version);
+    if (!is_same(added->code, event))
+        added->code = NULL;
+    hmput(positions->all, key, added);
+}
+
+static void stop(void *state)
+{
+    struct positions *positions = state;
+
+    for (ptrdiff_t i = 0; i < hmlen(positions->all); i++)
+        free(positions->all[i].value);
+    hmfree(positions->all);
+    free(positions);
+}
+
+const struct live_lookup live_positions = {"positions", start, take_event, stop};
+
+const struct position *position_of(const struct live *live, const struct collected_row *row)
+{
+    struct positions *positions = live_state(live, &live_positions);
+    ptrdiff_t known = hmgeti(positions->all, row->key);
+
+    return known >= 0 ? positions->all[known].value : NULL;
+}
