@@ -60,6 +60,9 @@ $(BUILD)/user/%.o: user/%.c | $(SKELETON)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
+# Built in by the assembler, of which make is told nothing.
+$(BUILD)/user/profile/remedy.o: user/profile/remedies.json
+
 # stb_ds is not ours to warn about.
 $(BUILD)/user/util/array.o: WARN := -w
 

@@ -10,6 +10,7 @@
 
 #include "emit/emit.h"
 #include "util/account.h"
+#include "util/array.h"
 #include "util/error.h"
 
 #define DEFAULT_INPUT "hotref.prof"
@@ -20,6 +21,7 @@ struct report {
     const char *input, *output;
     const struct emitter *emitter;
     const struct metric *key;
+    long explain_row; /* 0: those that matter */
     long rows; /* -1: as suits the output */
     bool all;
 };
@@ -46,19 +48,35 @@ static int unknown_format(const char *format)
     return command_misused(&command_report, "unknown format '%s': there are %s", format, names);
 }
 
-static int parse_rows(struct report *report, const char *text)
+static bool parse_number(const char *text, long least, long *number)
 {
     char *end;
 
     errno = 0;
-    report->rows = strtol(text, &end, 10);
-    if (errno || end == text || *end || report->rows < 0 || report->rows > INT_MAX)
+    *number = strtol(text, &end, 10);
+    return !errno && end != text && !*end && *number >= least && *number <= INT_MAX;
+}
+
+static int parse_rows(struct report *report, const char *text)
+{
+    if (!parse_number(text, 0, &report->rows))
         return command_misused(&command_report, "'%s' is not a number of rows", text);
     return STATUS_OK;
 }
 
+/* Behind --explain the number of a row may stand, with '=' or as the next argument: nothing else does there. */
+static int parse_explain(struct report *report, const char *text, char **argv)
+{
+    report->emitter = &emit_explain;
+    if (!text && argv[optind] && argv[optind][0] >= '0' && argv[optind][0] <= '9')
+        text = argv[optind++];
+    if (text && !parse_number(text, 1, &report->explain_row))
+        return command_misused(&command_report, "'%s' is not the number of a row", text);
+    return STATUS_OK;
+}
+
 /* An option of which getopt_long() has found the name. */
-static int parse_option(struct report *report, int option)
+static int parse_option(struct report *report, int option, char **argv)
 {
     switch (option) {
     case 'i':
@@ -75,6 +93,8 @@ static int parse_option(struct report *report, int option)
         return report->key ? STATUS_OK : unknown_key(optarg);
     case 'n':
         return parse_rows(report, optarg);
+    case 'e':
+        return parse_explain(report, optarg, argv);
     case 'a':
         report->all = true;
         return STATUS_OK;
@@ -91,6 +111,7 @@ static int parse(struct report *report, int argc, char **argv)
         {"output", required_argument, NULL, 'o'},
         {"sort", required_argument, NULL, 'k'},
         {"rows", required_argument, NULL, 'n'},
+        {"explain", optional_argument, NULL, 'e'},
         {"all", no_argument, NULL, 'a'},
         {0},
     };
@@ -104,7 +125,7 @@ static int parse(struct report *report, int argc, char **argv)
             return command_misused(&command_report, "unknown option '%s'", argv[optind - 1]);
         if (option == ':')
             return command_misused(&command_report, "'%s' needs a value", argv[optind - 1]);
-        status = parse_option(report, option);
+        status = parse_option(report, option, argv);
         if (status)
             return status;
     }
@@ -127,15 +148,23 @@ static FILE *open_output(const char *path)
 static int print(const struct report *report, const struct profile *profile, FILE *out)
 {
     bool usual = strcmp(report->input, DEFAULT_INPUT) == 0;
-    struct emit_options options = {.all = report->all, .input = usual ? NULL : report->input};
+    struct emit_options options = {.all = report->all,
+                                   .explain_row = (size_t)report->explain_row,
+                                   .input = usual ? NULL : report->input};
     struct rows *rows = rows_build(profile, report->key);
     int status;
 
     if (!rows)
         return -1;
     emit_fit(&options, out);
-    options.max_rows = report->rows >= 0 ? (int)report->rows : options.width ? TERMINAL_ROWS : 0;
-    status = report->emitter->emit(profile, rows, &options, out);
+    if (report->rows >= 0)
+        options.max_rows = (int)report->rows;
+    else if (options.width && report->emitter == &emit_table)
+        options.max_rows = TERMINAL_ROWS;
+    if (options.explain_row > arrlenu(rows->ranked))
+        status = fail("there is no row %zu: '%s' has %zu", options.explain_row, report->input, arrlenu(rows->ranked));
+    else
+        status = report->emitter->emit(profile, rows, &options, out);
     rows_free(rows);
     return status;
 }
@@ -185,16 +214,18 @@ static int run(int argc, char **argv)
 
 const struct command command_report = {
     .name = "report",
-    .arguments = "[-i FILE] [-f FORMAT] [-o FILE] [-k KEY] [-n ROWS] [--all]",
+    .arguments = "[-i FILE] [-f FORMAT] [-o FILE] [-k KEY] [-n ROWS] [--all] [--explain [ROW]]",
     .summary = "Show what a recording found, hottest first",
     .help = "  -i, --input FILE     the profile (default: hotref.prof)\n"
             "  -f, --format FORMAT  table: verdict and rows for people (default)\n"
+            "                       explain: what happens in the hottest rows, and what to do about it\n"
             "                       json: one object with everything\n"
             "  -o, --output FILE    where to write (default: stdout); no symbolic link is followed\n"
             "  -k, --sort KEY       what to sort by: ops (default), decrefs, threads, retries, bounces\n"
             "                       or handoffs\n"
             "  -n, --rows ROWS      so many rows, 0 for all (default: 20 on a terminal, else all)\n"
-            "      --all            also the rows that one thread alone has touched\n\n"
+            "      --all            also the rows that one thread alone has touched\n"
+            "      --explain [ROW]  the same as -f explain, or this row alone\n\n"
             "Exit status: 0, or 1 if the profile cannot be read or the report not be written, 2 for wrong\n"
             "usage.\n",
     .run = run,

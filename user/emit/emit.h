@@ -11,6 +11,7 @@ struct emit_options {
     bool all;     /* rows of a single thread too */
     int width;    /* of the terminal; 0 where out is none: nothing is cut then */
     bool colour;
+    size_t explain_row; /* explain this ranked row alone, from 1; 0: those that matter */
     const char *input; /* the profile's path, for a hint of what to type; NULL where it is the default one */
 };
 
@@ -22,7 +23,7 @@ struct emitter {
                 FILE *out);
 };
 
-extern const struct emitter emit_table, emit_json;
+extern const struct emitter emit_table, emit_explain, emit_json;
 extern const struct emitter *const emitters[];        /* ends with NULL */
 const struct emitter *emitter_find(const char *name); /* NULL if there is none */
 

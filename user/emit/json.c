@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "emit/emit.h"
+#include "profile/remedy.h"
 #include "util/array.h"
 #include "util/error.h"
 
@@ -155,12 +156,12 @@ static json_t *sites(const struct row *row, bool increfs)
     return array;
 }
 
-static json_t *thread_names(const struct row *row)
+static json_t *texts(const char *const *all, size_t count)
 {
     json_t *array = json_array();
 
-    for (size_t i = 0; array && i < row->name_count; i++) {
-        if (json_array_append_new(array, json_string(row->thread_names[i]))) {
+    for (size_t i = 0; array && i < count; i++) {
+        if (json_array_append_new(array, json_string(all[i]))) {
             json_decref(array);
             return NULL;
         }
@@ -173,18 +174,29 @@ static json_t *per_thread_id(const struct row *row)
     return row->per_thread_id == ID_UNKNOWN ? json_null() : json_boolean(row->per_thread_id == ID_GIVEN);
 }
 
+static json_t *remedy_or_null(const struct remedy *remedy)
+{
+    if (!remedy)
+        return json_null();
+    return json_pack("{s:s, s:s, s:s, s:o, s:s?, s:o, s:o}", "id", remedy->id, "summary", remedy->summary, "what",
+                     remedy->what, "fixed_in", texts(remedy->fixed, remedy->fixed_count), "fixed_for",
+                     remedy->fixed_for, "issue", remedy->issue ? json_integer(remedy->issue) : json_null(), "advice",
+                     texts(remedy->advice, remedy->advice_count));
+}
+
 static json_t *row_object(const struct row *row, bool increfs)
 {
     return json_pack(
         "{s:s, s:s, s:s?, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:s?, s:o, "
-        "s:n, s:n, s:n, s:o}",
+        "s:n, s:n, s:o, s:o}",
         "type", row->type, "field", row->field, "field_source", source_name(row->field_source), "object",
         row->object, "address", address_or_null(row->address), "objects", integer(row->objects), "fold",
         row->fold, "function", row->function, "ops", integer(row_ops(row)), "decrefs", integer(row->decrefs),
         "increfs", increfs_or_null(row->increfs, increfs), "handoffs", integer(row->handoffs), "retries",
         integer(row->retries), "bounces", integer(row->bounces), "threads", (json_int_t)row->threads,
-        "thread_names", thread_names(row), "owner", text_or_null(row->owner), "per_thread_id", per_thread_id(row), "stall_ns", "stall_share",
-        "remedy", "sites", sites(row, increfs));
+        "thread_names", texts(row->thread_names, row->name_count), "owner", text_or_null(row->owner),
+        "per_thread_id", per_thread_id(row), "stall_ns", "stall_share", "remedy",
+        remedy_or_null(remedy_of(row)), "sites", sites(row, increfs));
 }
 
 /* jansson hands over every token; json_dumpf() would lock out for each. */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emit/emit.h"
+#include "emit/advice.h"
 #include "emit/text.h"
 #include "profile/number.h"
 #include "util/array.h"
@@ -13,6 +13,7 @@
 #define DIM "\033[2m"
 #define PLAIN "\033[0m"
 #define GAP 2
+#define OBJECT_READABLE 24
 #define PADDED_MAX 40 /* columns that a text is padded to where nothing is cut */
 
 /*
@@ -66,6 +67,7 @@ struct layout {
     const struct metric *metric[COLUMNS]; /* NULL: a text */
     size_t width[COLUMNS];
     size_t natural[COLUMNS];
+    size_t number; /* columns that the rows' numbers take; 0: they have none */
     bool cut;
 };
 
@@ -111,7 +113,7 @@ static size_t smaller(size_t a, size_t b)
 /* Columns of the terminal that the table takes. */
 static size_t total_width(const struct layout *layout)
 {
-    size_t total = 0;
+    size_t total = layout->number;
 
     for (size_t c = 0; c < COLUMNS; c++)
         total += layout->width[c] ? layout->width[c] + (total ? GAP : 0) : 0;
@@ -147,13 +149,21 @@ static void widen(struct layout *layout, size_t room)
     }
 }
 
+static void narrow_column(struct layout *layout, size_t room, size_t c, size_t least)
+{
+    size_t over = total_width(layout) > room ? total_width(layout) - room : 0;
+
+    if (layout->width[c] > least)
+        layout->width[c] -= smaller(over, layout->width[c] - least);
+}
+
+/* Objects bear a cut better than fields do, as long as enough is left. */
 static void narrow(struct layout *layout, size_t room)
 {
+    narrow_column(layout, room, OBJECT_COLUMN, OBJECT_READABLE);
     for (size_t c = 0; c < COLUMNS; c++) {
-        size_t over = total_width(layout) > room ? total_width(layout) - room : 0;
-
-        if (columns[c].text && layout->width[c] > columns[c].least)
-            layout->width[c] -= smaller(over, layout->width[c] - columns[c].least);
+        if (columns[c].text)
+            narrow_column(layout, room, c, columns[c].least);
     }
 }
 
@@ -188,19 +198,29 @@ static void print_number(FILE *out, const char *number, size_t width)
     fwrite_unlocked(number, 1, length, out);
 }
 
+/* The row's number, by which advice and --explain call it; 0: the heading. */
+static void print_row_number(FILE *out, const struct layout *layout, size_t row)
+{
+    char number[NUMBER_SIZE];
+
+    if (layout->number)
+        print_number(out, row ? number_grouped(row, number) : "#", layout->number);
+}
+
 /* row NULL: the headings. */
-static void print_row(FILE *out, const struct layout *layout, const struct row *row)
+static void print_row(FILE *out, const struct layout *layout, size_t row_number, const struct row *row)
 {
     size_t last = last_column(layout);
     char number[NUMBER_SIZE];
 
+    print_row_number(out, layout, row_number);
     for (size_t c = 0; c <= last; c++) {
         const struct metric *metric = layout->metric[c];
         size_t width = layout->width[c], used;
 
         if (!width)
             continue;
-        text_pad(out, c ? GAP : 0);
+        text_pad(out, c || layout->number ? GAP : 0);
         if (metric) {
             print_number(out, row ? number_grouped(metric->of(row), number) : metric->heading, width);
             continue;
@@ -235,24 +255,28 @@ print_line(FILE *out, const struct emit_options *options, const char *format, ..
     free(line);
 }
 
-static void print_rows(FILE *out, const struct emit_options *options, const struct row *rows)
+static size_t rows_shown(const struct emit_options *options, const struct row *rows)
 {
-    size_t count = arrlenu(rows), shown = count;
+    return options->max_rows > 0 ? smaller(arrlenu(rows), (size_t)options->max_rows) : arrlenu(rows);
+}
+
+static void print_rows(FILE *out, const struct emit_options *options, const struct row *rows, bool numbered)
+{
+    size_t count = arrlenu(rows), shown = rows_shown(options, rows);
     struct layout layout = {0};
     char number[NUMBER_SIZE];
 
-    if (options->max_rows > 0)
-        shown = smaller(count, (size_t)options->max_rows);
     if (!shown)
         return;
+    layout.number = numbered ? strlen(number_grouped(shown, number)) : 0;
     measure(&layout, rows, shown);
     fit(&layout, options->width);
     fputc_unlocked('\n', out);
     style(out, options, DIM);
-    print_row(out, &layout, NULL);
+    print_row(out, &layout, 0, NULL);
     style(out, options, PLAIN BOLD);
     for (size_t i = 0; i < shown; i++) {
-        print_row(out, &layout, &rows[i]);
+        print_row(out, &layout, i + 1, &rows[i]);
         if (i == 0)
             style(out, options, PLAIN);
     }
@@ -379,7 +403,9 @@ static void print_all(const struct profile *profile, const struct rows *rows,
 {
     print_verdict(out, options, profile, rows);
     print_subject(out, options, profile);
-    print_rows(out, options, rows->ranked);
+    print_rows(out, options, rows->ranked, true);
+    if (!negligible(profile, rows))
+        advice_print(out, rows, options, rows_shown(options, rows->ranked));
     fputc_unlocked('\n', out);
     print_single(out, options, rows);
     print_increments(out, options, profile);
@@ -390,7 +416,7 @@ static void print_all(const struct profile *profile, const struct rows *rows,
     }
     if (options->all && arrlenu(rows->single) > 0) {
         fputs_unlocked("\nrows of one thread only:\n", out);
-        print_rows(out, options, rows->single);
+        print_rows(out, options, rows->single, false);
     }
 }
 

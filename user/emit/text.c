@@ -130,10 +130,10 @@ void text_pad(FILE *out, size_t columns)
     fwrite_unlocked(blanks, 1, columns, out);
 }
 
-void text_wrap(FILE *out, const char *text, size_t width)
+void text_flow(FILE *out, const char *text, size_t width, size_t column, size_t indent)
 {
     char word[256];
-    size_t column = 0;
+    bool begun = false;
 
     if (!width) {
         text_print(out, text, 0);
@@ -148,16 +148,23 @@ void text_wrap(FILE *out, const char *text, size_t width)
         memcpy(word, text, length);
         word[length] = '\0';
         columns = text_width(word);
-        if (column && column + 1 + columns > width) {
+        if (begun && column + 1 + columns > width) {
             fputc_unlocked('\n', out);
-            column = 0;
-        } else if (column) {
+            text_pad(out, indent);
+            column = indent;
+        } else if (begun) {
             fputc_unlocked(' ', out);
             column++;
         }
-        column += text_print(out, word, width);
+        column += text_print(out, word, width > indent ? width - indent : 1);
+        begun = true;
         text += length;
         text += strspn(text, " ");
     }
     fputc_unlocked('\n', out);
+}
+
+void text_wrap(FILE *out, const char *text, size_t width)
+{
+    text_flow(out, text, width, 0, 0);
 }

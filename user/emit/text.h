@@ -16,6 +16,9 @@ size_t text_print(FILE *out, const char *text, size_t limit);
 /* Writes text and a newline, broken at blanks to lines of width columns (0: one line). */
 void text_wrap(FILE *out, const char *text, size_t width);
 
+/* The same for text that begins in a column (from 0) and goes on indented below. */
+void text_flow(FILE *out, const char *text, size_t width, size_t column, size_t indent);
+
 void text_pad(FILE *out, size_t columns);
 
 #endif

@@ -28,6 +28,39 @@ static void sum_objects(const struct profile *profile, struct row *row, const st
     row->address = row->objects == 1 && !row->fold ? first->address : 0;
 }
 
+static uint64_t ops_in_target(const struct profile *profile, const struct entry *entries, size_t count,
+                              uint32_t target)
+{
+    uint64_t ops = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (profile->objects[entries[i].object].target == target)
+            ops += entries[i].count->decrefs + entries[i].count->increfs;
+    }
+    return ops;
+}
+
+/* Of the interpreter that did most, by its version. Entries are ordered by object, so that those of a target mostly
+ * stand together. */
+static const char *busiest_version(const struct profile *profile, const struct entry *entries, size_t count)
+{
+    uint32_t best = profile->objects[entries[0].object].target;
+    uint64_t most = ops_in_target(profile, entries, count, best), ops;
+
+    for (size_t i = 1; i < count; i++) {
+        uint32_t target = profile->objects[entries[i].object].target;
+
+        if (target == profile->objects[entries[i - 1].object].target)
+            continue;
+        ops = ops_in_target(profile, entries, count, target);
+        if (ops > most || (ops == most && target > best)) {
+            best = target;
+            most = ops;
+        }
+    }
+    return profile_string(profile, profile->targets[best].version);
+}
+
 static void sum_counts(struct row *row, const struct entry *entries, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -198,6 +231,7 @@ struct row row_sum(const struct profile *profile, struct rows *rows, struct entr
     };
 
     sum_objects(profile, &row, entries, count);
+    row.version = busiest_version(profile, entries, count);
     sum_counts(&row, entries, count);
     sum_threads(profile, rows, &row, entries, count);
     sum_sites(profile, rows, &row, entries, count);

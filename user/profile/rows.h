@@ -21,6 +21,7 @@ struct row {
     const char *label;      /* object, with the number of objects before it where there are several of the name */
     const char *owner;
     const char *function;   /* of the site with most operations */
+    const char *version;    /* of the interpreter that did most operations: "3.13.5" */
     const char **thread_names; /* distinct and sorted */
     struct row_site *sites; /* most operations first */
     uint32_t name_count, site_count;
@@ -73,6 +74,9 @@ int row_order(const struct row *a, const struct row *b, const struct metric *key
 
 /* The verdict: one sentence, malloc'ed; NULL only without memory. */
 char *verdict(const struct profile *profile, const struct rows *rows);
+
+/* True if what is ranked cannot be felt, as far as all was seen: the verdict says so, and needs no advice. */
+bool negligible(const struct profile *profile, const struct rows *rows);
 
 /* Whether increments were looked for at all, and whether each that there is in the code was. */
 bool increfs_measured(const struct profile *profile);

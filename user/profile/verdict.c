@@ -130,18 +130,27 @@ static void print_objects(FILE *out, const struct rows *rows)
                 rows->ranked_objects == 1 ? "" : "s");
 }
 
+/* Ranked operations a second; the duration must be known. */
+static double ranked_rate(const struct profile *profile, const struct rows *rows)
+{
+    return (double)rows->ranked_ops * 1e9 / (double)profile->meta.duration_ns;
+}
+
 /* Even where threads collide each time, an operation takes about a microsecond: so few cannot be felt. */
+bool negligible(const struct profile *profile, const struct rows *rows)
+{
+    return profile->meta.duration_ns && ranked_rate(profile, rows) < NEGLIGIBLE_RATE && seen_whole(profile);
+}
+
 static void print_rate(FILE *out, const struct profile *profile, const struct rows *rows)
 {
     char number[NUMBER_SIZE];
-    double rate;
 
     if (!profile->meta.duration_ns)
         return;
-    rate = (double)rows->ranked_ops * 1e9 / (double)profile->meta.duration_ns;
-    if (rate < 1e18)
-        fprintf(out, ", %s a second", number_grouped((uint64_t)rate, number));
-    if (rate < NEGLIGIBLE_RATE && seen_whole(profile))
+    if (ranked_rate(profile, rows) < 1e18)
+        fprintf(out, ", %s a second", number_grouped((uint64_t)ranked_rate(profile, rows), number));
+    if (negligible(profile, rows))
         fputs(": next to nothing", out);
 }
 
