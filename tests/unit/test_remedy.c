@@ -45,9 +45,11 @@ static void patterns_match_whole_names(void **state)
 
 static void releases_are_in_order(void **state)
 {
-    static const char *const ordered[] = {"3.13.0", "3.13.5", "3.13.10", "3.14.0a1", "3.14.0a2", "3.14.0a10",
-                                          "3.14.0b1", "3.14.0rc3", "3.14.0", "3.14.1", "3.15.0a8", "3.16.0a0"};
-    static const char *const none[] = {"", "3", "3.14", "3.14.", "3.14.x", "3.14.0rc", "3.999.0", "-3.1.1", "3.14.0a99"};
+    static const char *const ordered[] = {"3.13.0",   "3.13.5",    "3.13.10",  "3.14.0a1",
+                                          "3.14.0a2", "3.14.0a10", "3.14.0b1", "3.14.0rc3",
+                                          "3.14.0",   "3.14.1",    "3.15.0a8", "3.16.0a0"};
+    static const char *const none[] = {"",         "3",       "3.14",   "3.14.",    "3.14.x",
+                                       "3.14.0rc", "3.999.0", "-3.1.1", "3.14.0a99"};
 
     (void)state;
     for (size_t i = 0; i + 1 < sizeof(ordered) / sizeof(ordered[0]); i++)
@@ -75,8 +77,9 @@ static const char *found(const struct remedies *remedies, struct row row)
     return remedy ? remedy->id : "none";
 }
 
-#define ENTRY(id, match, more)                                                                                      \
-    "{\"id\": \"" id "\", \"match\": {" match "}, " more "\"summary\": \"s\", \"what\": \"w\", \"advice\": [\"a\"]}"
+#define ENTRY(id, match, more)                                                                               \
+    "{\"id\": \"" id "\", \"match\": {" match "}, " more                                                     \
+    "\"summary\": \"s\", \"what\": \"w\", \"advice\": [\"a\"]}"
 
 static struct remedies *table(const char *entries)
 {
@@ -99,8 +102,9 @@ static struct row row(const char *type, const char *field, const char *version)
 static void the_first_entry_that_matches_wins(void **state)
 {
     struct remedies *remedies =
-        table(ENTRY("exact", "\"type\": \"dict\", \"field\": \"function.func_globals\"", "") "," ENTRY(
-            "either", "\"field\": [\"function.*\", \"cell.ob_ref\"]", "") "," ENTRY("any", "\"type\": \"*\"", ""));
+        table(ENTRY("exact", "\"type\": \"dict\", \"field\": \"function.func_globals\"",
+                    "") "," ENTRY("either", "\"field\": [\"function.*\", \"cell.ob_ref\"]",
+                                  "") "," ENTRY("any", "\"type\": \"*\"", ""));
 
     (void)state;
     assert_int_equal(remedies_count(remedies), 3);
@@ -117,13 +121,14 @@ static void an_entry_ends_where_it_is_fixed(void **state)
     static const struct {
         const char *version, *id;
     } cases[] = {
-        {"3.13.0a1", "none"},     {"3.13.5", "fixed"},   {"3.13.99", "fixed"},  {"3.14.0a1", "fixed"},
-        {"3.14.3", "fixed"},      {"3.14.4", "none"},    {"3.14.10", "none"},   {"3.15.0a7", "fixed"},
-        {"3.15.0a8", "none"},     {"3.15.0rc1", "none"}, {"3.16.0a0", "none"},  {"", "none"},
+        {"3.13.0a1", "none"},  {"3.13.5", "fixed"},   {"3.13.99", "fixed"}, {"3.14.0a1", "fixed"},
+        {"3.14.3", "fixed"},   {"3.14.4", "none"},    {"3.14.10", "none"},  {"3.15.0a7", "fixed"},
+        {"3.15.0a8", "none"},  {"3.15.0rc1", "none"}, {"3.16.0a0", "none"}, {"", "none"},
         {"who knows", "none"},
     };
-    struct remedies *remedies = table(ENTRY(
-        "fixed", "\"type\": \"dict\"", "\"since\": \"3.13.0b1\", \"fixed_in\": [\"3.14.4\", \"3.15.0a8\"], "));
+    struct remedies *remedies =
+        table(ENTRY("fixed", "\"type\": \"dict\"",
+                    "\"since\": \"3.13.0b1\", \"fixed_in\": [\"3.14.4\", \"3.15.0a8\"], "));
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -135,8 +140,9 @@ static void an_entry_ends_where_it_is_fixed(void **state)
 
 static void an_unknown_release_gets_only_what_holds_for_all(void **state)
 {
-    struct remedies *remedies = table(ENTRY("fixed", "\"type\": \"dict\"", "\"fixed_in\": [\"3.14.4\"], ") "," ENTRY(
-        "ever", "\"type\": \"dict\"", ""));
+    struct remedies *remedies =
+        table(ENTRY("fixed", "\"type\": \"dict\"",
+                    "\"fixed_in\": [\"3.14.4\"], ") "," ENTRY("ever", "\"type\": \"dict\"", ""));
 
     (void)state;
     assert_string_equal(found(remedies, row("dict", "", "")), "ever");
@@ -187,7 +193,8 @@ static void each_entry_is_found_by_its_example(void **state)
     assert_non_null(root);
     assert_non_null(remedies);
     assert_int_equal(remedies_count(remedies), json_array_size(json_object_get(root, "remedies")));
-    json_array_foreach(json_object_get(root, "remedies"), i, entry) {
+    json_array_foreach(json_object_get(root, "remedies"), i, entry)
+    {
         struct row row = example_row(json_object_get(entry, "example"));
         const char *id = json_string_value(json_object_get(entry, "id"));
 

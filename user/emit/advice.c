@@ -154,8 +154,8 @@ static void print_heading(FILE *out, const struct emit_options *options, const s
 {
     char *text;
 
-    if (asprintf(&text, "%zu. %s %s: %s", number, *row->type ? row->type : "?", *row->field ? row->field : "?",
-                 row->label) < 0)
+    if (asprintf(&text, "%zu. %s %s: %s", number, *row->type ? row->type : "?",
+                 *row->field ? row->field : "?", row->label) < 0)
         return;
     fputc('\n', out);
     style(out, options, "\033[1m");
@@ -164,12 +164,14 @@ static void print_heading(FILE *out, const struct emit_options *options, const s
     free(text);
 }
 
-static void print_counts(FILE *out, const struct emit_options *options, const struct rows *rows, const struct row *row)
+static void print_counts(FILE *out, const struct emit_options *options, const struct rows *rows,
+                         const struct row *row)
 {
     char ops[NUMBER_SIZE], share[NUMBER_SIZE], threads[NUMBER_SIZE], *text;
-    int length = asprintf(&text, "%s operations, %s of all contended ones, by %s threads; C function: %s; CPython %s",
-                          number_grouped(row_ops(row), ops), number_share(row_ops(row), rows->ranked_ops, share),
-                          number_grouped(row->threads, threads), row->function, row->version);
+    int length =
+        asprintf(&text, "%s operations, %s of all contended ones, by %s threads; C function: %s; CPython %s",
+                 number_grouped(row_ops(row), ops), number_share(row_ops(row), rows->ranked_ops, share),
+                 number_grouped(row->threads, threads), row->function, row->version);
 
     if (length < 0)
         return;
@@ -220,7 +222,8 @@ static size_t said_in(const struct rows *rows, const struct remedy *remedy, size
     return 0;
 }
 
-static void explain(FILE *out, const struct emit_options *options, const struct rows *rows, size_t first, size_t i)
+static void explain(FILE *out, const struct emit_options *options, const struct rows *rows, size_t first,
+                    size_t i)
 {
     const struct row *row = &rows->ranked[i];
     const struct remedy *remedy = remedy_of(row);
@@ -248,7 +251,8 @@ static size_t rows_to_explain(const struct rows *rows, const struct emit_options
     return count;
 }
 
-static int emit(const struct profile *profile, const struct rows *rows, const struct emit_options *options, FILE *out)
+static int emit(const struct profile *profile, const struct rows *rows, const struct emit_options *options,
+                FILE *out)
 {
     size_t first = options->explain_row ? options->explain_row - 1 : 0;
     size_t end = options->explain_row ? first + 1 : rows_to_explain(rows, options);
@@ -263,4 +267,5 @@ static int emit(const struct profile *profile, const struct rows *rows, const st
     return 0;
 }
 
-const struct emitter emit_explain = {"explain", "what happens in the hottest rows, and what to do about it", emit};
+const struct emitter emit_explain = {"explain", "what happens in the hottest rows, and what to do about it",
+                                     emit};

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* "3.14.0a2" as a number of the form of PY_VERSION_HEX (Include/patchlevel.h), so that a later release is a greater
- * number; 0 for what is none. What follows, as in "3.14.0a2+", does not matter. */
+/* "3.14.0a2" as a number of the form of PY_VERSION_HEX (Include/patchlevel.h), so that a later release is a
+ * greater number; 0 for what is none. What follows, as in "3.14.0a2+", does not matter. */
 uint32_t release_parse(const char *version);
 
 /* "3.14" of any release of it, as a number: micro, level and serial are 0. */

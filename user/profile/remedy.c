@@ -37,7 +37,8 @@ static int take_texts(const json_t *value, const char ***texts)
         arrput(*texts, json_string_value(value));
     else if (!json_is_array(value))
         return -1;
-    json_array_foreach(value, i, each) {
+    json_array_foreach(value, i, each)
+    {
         if (!json_is_string(each))
             return -1;
         arrput(*texts, json_string_value(each));
@@ -109,7 +110,8 @@ struct remedies *remedies_parse(const char *text, size_t size)
     remedies->root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
     if (!remedies->root)
         fail("the table of remedies is no JSON: line %d: %s", error.line, error.text);
-    json_array_foreach(json_object_get(remedies->root, "remedies"), i, each) {
+    json_array_foreach(json_object_get(remedies->root, "remedies"), i, each)
+    {
         arrput(remedies->entries, (struct entry){0});
         if (take_entry(&arrlast(remedies->entries), each)) {
             fail("the table of remedies is damaged: entry %zu", i + 1);
@@ -154,7 +156,8 @@ const struct remedy *remedies_at(const struct remedies *remedies, size_t index)
     return &remedies->entries[index].remedy;
 }
 
-/* A fix is in its own series from that release on, and in each series that is newer than all that have one. */
+/* A fix is in its own series from that release on, and in each series that is newer than all that have one.
+ */
 static bool is_fixed(const struct entry *entry, uint32_t release)
 {
     uint32_t newest = 0;

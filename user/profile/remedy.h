@@ -1,4 +1,5 @@
-/* What can be done about a row: remedies.json beside this file, built in. docs/remedies.md tells how to add to it. */
+/* What can be done about a row: remedies.json beside this file, built in. docs/remedies.md tells how to add
+ * to it. */
 #ifndef HOTREF_PROFILE_REMEDY_H
 #define HOTREF_PROFILE_REMEDY_H
 
@@ -13,10 +14,11 @@ struct remedy {
     const char *summary;       /* what to do, in a few words */
     const char *what;          /* what happens there, and why */
     const char *const *advice; /* what can be done, the best first */
-    const char *const *fixed;  /* releases of CPython that contend no more, the first of each series that was fixed */
-    const char *fixed_for;     /* which objects of the row they help, where not all */
+    const char *const
+        *fixed; /* releases of CPython that contend no more, the first of each series that was fixed */
+    const char *fixed_for; /* which objects of the row they help, where not all */
     size_t advice_count, fixed_count;
-    unsigned issue;            /* of CPython; 0: none */
+    unsigned issue; /* of CPython; 0: none */
 };
 
 struct remedies;
@@ -27,7 +29,8 @@ void remedies_free(struct remedies *remedies); /* takes NULL */
 size_t remedies_count(const struct remedies *remedies);
 const struct remedy *remedies_at(const struct remedies *remedies, size_t index);
 
-/* The first entry that speaks of the row, in the interpreter that did most of its operations; NULL: none does. */
+/* The first entry that speaks of the row, in the interpreter that did most of its operations; NULL: none
+ * does. */
 const struct remedy *remedies_find(const struct remedies *remedies, const struct row *row);
 
 /* True if one line can speak for both: they ask for the same. */
