@@ -275,6 +275,27 @@ static void plain_ends_need_no_words(void **state)
     profile_free(p);
 }
 
+static void rows_of_one_line_are_marked(void **state)
+{
+    struct profile *p = sample_new();
+    char *text;
+
+    (void)state;
+    contend(p, "object", "first", "closure", 100);
+    contend(p, "object", "second", "closure", 90);
+    text = emitted(&emit_table, p, (struct emit_options){0});
+    lacks(text, "[line");
+    free(text);
+    for (size_t i = 1; i < arrlenu(p->objects); i++)
+        p->objects[i].line = 5;
+    text = emitted(&emit_table, p, (struct emit_options){0});
+    contains(text, "first [line 1]");
+    contains(text, "second [line 1]");
+    contains(text, "[line N]: objects in one 64-byte cache line");
+    free(text);
+    profile_free(p);
+}
+
 static json_t *exported(const struct profile *p, bool all)
 {
     char *text = emitted(&emit_json, p, (struct emit_options){.all = all});
@@ -293,7 +314,7 @@ static void json_holds_the_contract(void **state)
         "type",     "field",        "field_source", "object",   "address",     "objects", "fold",
         "function", "ops",          "decrefs",      "increfs",  "retries",     "bounces", "handoffs",
         "threads",  "thread_names", "owner",        "stall_ns", "stall_share", "remedy",  "sites",
-        "per_thread_id",
+        "per_thread_id", "line",
     };
     struct profile *p = usual();
     json_t *root = exported(p, false), *rows = json_object_get(root, "rows"),
@@ -409,6 +430,7 @@ int main(void)
         cmocka_unit_test(rows_are_limited_and_counted),
         cmocka_unit_test(what_went_wrong_is_told),
         cmocka_unit_test(plain_ends_need_no_words),
+        cmocka_unit_test(rows_of_one_line_are_marked),
         cmocka_unit_test(json_holds_the_contract),
         cmocka_unit_test(json_keeps_odd_names),
         cmocka_unit_test(formats_are_found_by_name),

@@ -366,11 +366,72 @@ static void numbers(void **state)
     assert_string_equal(number_duration(250000000000, text), "4 min 10 s");
 }
 
+/* First two rows whose objects share a line; then one name with two objects in another line; then an object whose mate
+ * is no ranked one. */
+static void rows_of_one_line_are_marked(void **state)
+{
+    static const struct {
+        const char *name;
+        uint32_t line, threads;
+        uint64_t ops;
+    } objects[] = {{"first", 7, 2, 900}, {"alone", 0, 2, 800}, {"second", 7, 2, 700}, {"twins", 3, 2, 600},
+                   {"twins", 3, 2, 600}, {"mate", 5, 2, 500},  {"quiet", 5, 1, 400},  {"twins", 4, 2, 100}};
+    struct profile *p = sample_new();
+    struct rows *rows;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+        uint32_t object = sample_object(p, "object", objects[i].name, 0x1000 + 32 * i);
+
+        p->objects[object].line = objects[i].line;
+        for (uint32_t thread = 1; thread <= objects[i].threads; thread++)
+            sample_count(p, object, "list item", thread, objects[i].ops);
+    }
+    rows = rows_build(p, NULL);
+    assert_int_equal(arrlen(rows->ranked), 5);
+    assert_string_equal(rows->ranked[0].label, "3 x twins [line 1]");
+    assert_string_equal(rows->ranked[1].label, "first [line 2]");
+    assert_string_equal(rows->ranked[1].object, "first");
+    assert_string_equal(rows->ranked[2].label, "alone");
+    assert_string_equal(rows->ranked[3].label, "second [line 2]");
+    assert_int_equal(rows->ranked[3].line, 2);
+    assert_string_equal(rows->ranked[4].label, "mate");
+    assert_int_equal(rows->ranked[4].line, 0);
+    release(p, rows);
+}
+
+/* Rows are connected by lines that they share with a third one. */
+static void lines_connect_rows(void **state)
+{
+    static const struct {
+        const char *name;
+        uint32_t line;
+    } objects[] = {{"a", 1}, {"b", 2}, {"c", 1}, {"c", 2}, {"d", 9}, {"e", 9}};
+    struct profile *p = sample_new();
+    struct rows *rows;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+        uint32_t object = sample_object(p, "object", objects[i].name, 0x1000 + 32 * i);
+
+        p->objects[object].line = objects[i].line;
+        sample_count(p, object, "list item", 1, 1000 - 100 * i);
+        sample_count(p, object, "list item", 2, 1000 - 100 * i);
+    }
+    rows = rows_build(p, NULL);
+    assert_int_equal(arrlen(rows->ranked), 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(rows->ranked[i].line, rows->ranked[i].object[0] <= 'c' ? 1 : 2);
+    release(p, rows);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(contended_objects_are_ranked),
         cmocka_unit_test(one_thread_is_no_contention),
+        cmocka_unit_test(rows_of_one_line_are_marked),
+        cmocka_unit_test(lines_connect_rows),
         cmocka_unit_test(a_shared_name_is_no_shared_object),
         cmocka_unit_test(a_name_is_split_where_one_of_its_objects_is_contended),
         cmocka_unit_test(several_contended_objects_of_one_name_are_one_row),

@@ -184,10 +184,15 @@ static json_t *remedy_or_null(const struct remedy *remedy)
                      texts(remedy->advice, remedy->advice_count));
 }
 
+static json_t *line_or_null(const struct row *row)
+{
+    return row->line ? json_integer(row->line) : json_null();
+}
+
 static json_t *row_object(const struct row *row, bool increfs)
 {
     return json_pack(
-        "{s:s, s:s, s:s?, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:s?, s:o, "
+        "{s:s, s:s, s:s?, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:s?, s:o, s:o, "
         "s:n, s:n, s:o, s:o}",
         "type", row->type, "field", row->field, "field_source", source_name(row->field_source), "object",
         row->object, "address", address_or_null(row->address), "objects", integer(row->objects), "fold",
@@ -195,7 +200,7 @@ static json_t *row_object(const struct row *row, bool increfs)
         "increfs", increfs_or_null(row->increfs, increfs), "handoffs", integer(row->handoffs), "retries",
         integer(row->retries), "bounces", integer(row->bounces), "threads", (json_int_t)row->threads,
         "thread_names", texts(row->thread_names, row->name_count), "owner", text_or_null(row->owner),
-        "per_thread_id", per_thread_id(row), "stall_ns", "stall_share", "remedy",
+        "per_thread_id", per_thread_id(row), "line", line_or_null(row), "stall_ns", "stall_share", "remedy",
         remedy_or_null(remedy_of(row)), "sites", sites(row, increfs));
 }
 

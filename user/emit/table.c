@@ -325,6 +325,17 @@ static void print_single(FILE *out, const struct emit_options *options, const st
                    number_grouped(rows->elsewhere_ops, elsewhere));
 }
 
+static void print_lines(FILE *out, const struct emit_options *options, const struct rows *rows)
+{
+    size_t marked = 0;
+
+    for (size_t i = 0; i < arrlenu(rows->ranked); i++)
+        marked += rows->ranked[i].line != 0;
+    if (marked)
+        print_line(out, options, "[line N]: objects in one 64-byte cache line, so that threads that use the one "
+                                 "slow down those that use the other");
+}
+
 /* The increments that were counted, where that is not all of them. */
 static void print_increments(FILE *out, const struct emit_options *options, const struct profile *profile)
 {
@@ -407,6 +418,7 @@ static void print_all(const struct profile *profile, const struct rows *rows,
     if (!negligible(profile, rows))
         advice_print(out, rows, options, rows_shown(options, rows->ranked));
     fputc_unlocked('\n', out);
+    print_lines(out, options, rows);
     print_single(out, options, rows);
     print_increments(out, options, profile);
     print_losses(out, options, profile, rows);

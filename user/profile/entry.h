@@ -19,6 +19,19 @@ static inline bool same_thread(const struct entry *a, const struct entry *b)
     return a->target == b->target && a->tid == b->tid;
 }
 
+/* An object of a ranked row that is known to share a line. */
+struct line_entry {
+    uint32_t line, object;
+    uint32_t row; /* index */
+};
+
+/* Sets rows' line where two objects of ranked rows share one: to the same number for rows that belong together. Sorts
+ * entries. */
+void lines_mark(struct row *rows, struct line_entry *entries);
+
+/* Numbers them from 1 in the order of the ranked rows, and adds the numbers to the labels. */
+void lines_number(struct rows *rows);
+
 /* As qsort() wants it. */
 static inline int compare(uint64_t a, uint64_t b)
 {

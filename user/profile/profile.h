@@ -84,7 +84,7 @@ struct profile_object {
     uint64_t address;       /* 0 in a fold */
     uint64_t others;        /* distinct objects behind a fold, at least */
     uint32_t per_thread_id; /* enum per_thread_id */
-    uint32_t reserved;
+    uint32_t line;          /* objects of one number, not 0, lay in the same 64-byte line while they lived */
 };
 
 /* A place in machine code. */

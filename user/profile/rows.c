@@ -19,6 +19,7 @@ struct builder {
     struct entry *entries;   /* all counts, grouped by sorting */
     struct entry *alone;     /* of the group at hand: objects of one thread, ... */
     struct entry *contended; /* ... and those of several */
+    struct line_entry *lines; /* objects of ranked rows that share a line */
     uint32_t *object_thread; /* by object: one that reaches it through whatever field, or SEVERAL */
     bool *object_ranked;     /* by object: is in a ranked row */
     bool *thread_ranked;     /* by thread: reaches an object that is */
@@ -145,6 +146,19 @@ static void add_row(struct builder *builder, struct row **list, struct entry *en
         arrput(*list, row_sum(builder->profile, builder->rows, entries, arrlenu(entries)));
 }
 
+/* Those of the ranked row that was added last. */
+static void add_lines(struct builder *builder)
+{
+    uint32_t row = (uint32_t)arrlenu(builder->rows->ranked) - 1;
+
+    for (size_t i = 0; i < arrlenu(builder->contended); i++) {
+        uint32_t object = builder->contended[i].object, line = builder->profile->objects[object].line;
+
+        if (line)
+            arrput(builder->lines, ((struct line_entry){line, object, row}));
+    }
+}
+
 /* One (type, field, name), of which one row comes, or two. */
 static void add_group(struct builder *builder, size_t begin, size_t end)
 {
@@ -160,6 +174,7 @@ static void add_group(struct builder *builder, size_t begin, size_t end)
             place(builder, &entries[i], part);
     }
     add_row(builder, &builder->rows->ranked, builder->contended);
+    add_lines(builder);
     add_row(builder, &builder->rows->single, builder->alone);
 }
 
@@ -243,6 +258,7 @@ static void build(struct builder *builder)
     if (arrlenu(builder->entries) > 1)
         qsort(builder->entries, arrlenu(builder->entries), sizeof(*builder->entries), by_group);
     add_groups(builder);
+    lines_mark(builder->rows->ranked, builder->lines);
     count_ranked_objects(builder);
     count_ranked_threads(builder);
 }
@@ -252,6 +268,7 @@ static void free_builder(struct builder *builder)
     arrfree(builder->entries);
     arrfree(builder->alone);
     arrfree(builder->contended);
+    arrfree(builder->lines);
     free(builder->object_thread);
     free(builder->object_ranked);
     free(builder->thread_ranked);
@@ -291,6 +308,7 @@ struct rows *rows_build(const struct profile *profile, const struct metric *key)
     }
     build(&builder);
     sort_rows(builder.rows->ranked, key ? key : &metrics[0]);
+    lines_number(builder.rows);
     sort_rows(builder.rows->single, key ? key : &metrics[0]);
     free_builder(&builder);
     return builder.rows;

@@ -32,6 +32,7 @@ struct row {
     uint64_t objects;       /* objects behind the row; for a fold a lower bound */
     uint64_t decrefs, increfs, handoffs, retries, bounces;
     bool fold;
+    uint32_t line;          /* ranked rows of one number, not 0, have objects that share a 64-byte line */
 };
 
 uint64_t row_ops(const struct row *row);
