@@ -15,7 +15,7 @@ CONFIG = re.compile(r"(^|\.)Config$")
 
 def assert_counted_to_the_last_read(report):
     config = matching(report.ranked, type=CONFIG)
-    assert sum(row["ops"] for row in config) == EXPECTED, config
+    assert sum(row["decrefs"] for row in config) == EXPECTED, config
 
 
 def names_at_work(report):
@@ -81,7 +81,7 @@ def test_two_processes_at_once_are_told_apart(hotref, processes, plain_python):
     assert recording.status == 0, recording.stderr
     report = hotref.report(recording.profile)
     assert {each["pid"] for each in report.json["metadata"]["targets"]} == {target.pid for target in targets}
-    assert sum(row["ops"] for row in matching(report.ranked, type=CONFIG)) == 2 * EXPECTED
+    assert sum(row["decrefs"] for row in matching(report.ranked, type=CONFIG)) == 2 * EXPECTED
     for target in targets:
         assert target.breakpoints() == []
 
@@ -96,7 +96,7 @@ def test_two_processes_of_different_builds_at_once(hotref, processes, plain_pyth
     assert recording.status == 0, recording.stderr
     report = hotref.report(recording.profile)
     assert len({each["build_id"] for each in report.json["metadata"]["targets"]}) == 2
-    assert sum(row["ops"] for row in matching(report.ranked, type=CONFIG)) == 2 * EXPECTED
+    assert sum(row["decrefs"] for row in matching(report.ranked, type=CONFIG)) == 2 * EXPECTED
 
 
 def test_a_process_in_other_mount_and_pid_namespaces(hotref, processes, plain_python, tmp_path):
@@ -153,7 +153,7 @@ def test_a_target_that_is_killed_in_the_middle(hotref, target):
 
     assert recording.status == 0, recording.stderr
     report = hotref.report(recording.profile)
-    assert sum(row["ops"] for row in matching(report.ranked, type=CONFIG)) >= EXPECTED
+    assert sum(row["decrefs"] for row in matching(report.ranked, type=CONFIG)) >= EXPECTED
     assert_ended(report, "signal", signal.SIGKILL)
 
 

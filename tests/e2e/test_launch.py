@@ -14,7 +14,7 @@ CONFIG = re.compile(r"(^|\.)Config$")
 
 
 def assert_workload_was_counted(report):
-    assert sum(row["ops"] for row in matching(report.ranked, type=CONFIG)) == 2 * READS
+    assert sum(row["decrefs"] for row in matching(report.ranked, type=CONFIG)) == 2 * READS
 
 
 def test_the_status_is_that_of_the_command(hotref, plain_python):
