@@ -603,6 +603,12 @@ static void refresh_names(struct session *session)
     bpf->name_tries = nameless ? bpf->name_tries - 1 : 0;
 }
 
+static void observe_pause(struct session *session, bool last)
+{
+    if (session->observer.idle)
+        session->observer.idle(session->observer.context, last);
+}
+
 int session_poll(struct session *session, int timeout_ms)
 {
     struct session_bpf *bpf = session->bpf;
@@ -614,7 +620,9 @@ int session_poll(struct session *session, int timeout_ms)
     }
     refresh_targets(session);
     refresh_names(session);
-    return bpf->full ? take_rows(session) : 0;
+    status = bpf->full ? take_rows(session) : 0;
+    observe_pause(session, false);
+    return status;
 }
 
 uint64_t session_children(const struct session *session)
@@ -677,8 +685,11 @@ int session_stop(struct session *session)
 {
     struct session_bpf *bpf = session->bpf;
 
+    ring_buffer__consume(bpf->events);
+    refresh_targets(session);
     for (size_t i = 0; i < arrlenu(session->targets); i++)
         refresh_threads(&session->targets[i]);
+    observe_pause(session, true);
     session->stopped_at_ns = now_ns();
     for (size_t i = 0; i < arrlenu(session->targets); i++) {
         if (session->targets[i].link >= 0)

@@ -43,6 +43,9 @@ struct session_glob {
  * changed already, and is to be checked. */
 struct session_observer {
     void (*event)(void *context, const struct session_target *target, const struct abi_event_head *event, size_t size);
+    /* No more events are there for now: time for what takes some. last: the session stops, of which targets that still
+     * live do not know yet. */
+    void (*idle)(void *context, bool last);
     void *context;
 };
 

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "probe/plan.h"
+#include "resolve/held.h"
 #include "resolve/name.h"
+#include "resolve/neighbours.h"
 #include "resolve/place.h"
 #include "util/array.h"
 
@@ -169,12 +171,16 @@ static uint32_t add_object(struct builder *builder, const struct object_key *key
     struct profile_object object = {.target = builder->first_target + key->target,
                                     .type = type ? type : profile_text(profile, "object"),
                                     .address = key->address};
+    const char *held = builder->live ? held_text(builder->live, key) : NULL;
     char name[NAME_SIZE];
 
+    object.line = builder->live ? neighbours_line(builder->live, key) : 0;
     if (described >= 0) {
         object.per_thread_id = id_of(&builder->session->targets[key->target].interpreter.layout,
                                      collector->objects[described].event);
         name_object(collector->objects[described].event, profile_string(profile, object.type), name, sizeof(name));
+        if (held)
+            name_held(collector->objects[described].event, held, name, sizeof(name));
         object.name = profile_text(profile, name);
         object.owner = profile_text(
             profile, owner_name(&builder->session->targets[key->target], collector->objects[described].event->owner));

@@ -773,27 +773,12 @@ static int walk_threads(struct walk *walk, uint64_t interp)
 
 /* Answers */
 
-/* Told by what stands there now. An owner may have let go of its object since, but nobody gets one; and no object
- * that lives has no reference at all (Include/object.h, 3.13.5: a shared count is shifted by 2). */
-static bool is_same(const struct walk *walk, const struct holders_wanted *wanted)
-{
-    const struct layout *layout = walk->below->layout;
-    uint64_t owner, type = python_pointer(walk->below, wanted->address + layout->ob_type);
-    uint32_t local = 0;
-    int64_t shared = (int64_t)python_pointer(walk->below, wanted->address + layout->ob_ref_shared);
-
-    if (walk->below->read(walk->below->context, wanted->address + layout->ob_tid, &owner, sizeof(owner)) != 0 ||
-        walk->below->read(walk->below->context, wanted->address + layout->ob_ref_local, &local, sizeof(local)) != 0)
-        return false;
-    return type == wanted->type && (owner == wanted->owner || owner == 0) && (local || shared >> 2);
-}
-
 static enum holders_answer answer_to(const struct walk *walk, struct holders_wanted *wanted)
 {
     const uint32_t *place = map_find(&walk->places, wanted->address);
     const struct candidate *found = place ? &walk->candidates[*place] : NULL;
 
-    if (!found || !is_same(walk, wanted))
+    if (!found || !python_is_same(walk->below, wanted->address, wanted->type, wanted->owner))
         return HOLDERS_CHANGED;
     if (wanted->known && !wanted->still && (walk->torn || walk->complete != UINT8_MAX))
         return HOLDERS_UNSURE;

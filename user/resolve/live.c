@@ -2,11 +2,15 @@
 
 #include <stdlib.h>
 
+#include "resolve/held.h"
+#include "resolve/neighbours.h"
 #include "resolve/position.h"
 #include "util/array.h"
 
 static const struct live_lookup *const lookups[] = {
     &live_positions,
+    &live_held,
+    &live_neighbours,
 };
 #define LOOKUPS (sizeof(lookups) / sizeof(lookups[0]))
 
@@ -46,6 +50,16 @@ static void take_event(void *context, const struct session_target *target, const
         lookups[i]->event(live->states[i], of, event, size);
 }
 
+static void take_pause(void *context, bool last)
+{
+    struct live *live = context;
+
+    for (size_t i = 0; i < LOOKUPS; i++) {
+        if (lookups[i]->idle)
+            lookups[i]->idle(live->states[i], last);
+    }
+}
+
 struct live *live_start(struct session *session)
 {
     struct live *live = calloc(1, sizeof(*live));
@@ -53,7 +67,7 @@ struct live *live_start(struct session *session)
     live->session = session;
     for (size_t i = 0; i < LOOKUPS; i++)
         live->states[i] = lookups[i]->start();
-    session->observer = (struct session_observer){take_event, live};
+    session->observer = (struct session_observer){take_event, take_pause, live};
     return live;
 }
 

@@ -19,8 +19,9 @@ struct live_target {
 
 struct live_lookup {
     const char *name;
-    void *(*start)(void);        /* its state, handed to the other two */
+    void *(*start)(void);        /* its state, handed to the others */
     void (*event)(void *state, struct live_target *target, const struct abi_event_head *event, size_t size);
+    void (*idle)(void *state, bool last); /* as in struct session_observer; may be NULL */
     void (*stop)(void *state);   /* frees it */
 };
 

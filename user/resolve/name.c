@@ -189,3 +189,13 @@ void name_object(const struct abi_event *event, const char *type, char *into, si
         snprintf(into, size, "instance of %s", type);
     }
 }
+
+void name_held(const struct abi_event *event, const char *held, char *name, size_t size)
+{
+    size_t used;
+
+    if (event->kind == ABI_KIND_DICT)
+        snprintf(name, size, "dict");
+    used = strlen(name);
+    snprintf(name + used, size - used, " (%s)", held);
+}

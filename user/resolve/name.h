@@ -16,4 +16,8 @@ void name_type(const struct abi_event *event, char *into, size_t size);
  * the object's type. Never an address: names match across runs. */
 void name_object(const struct abi_event *event, const char *type, char *into, size_t size);
 
+/* Adds by what the object is held: "instance of app.Config (module global app.cfg)". What a dict holds changes, so its
+ * keys are no longer part of its name then. */
+void name_held(const struct abi_event *event, const char *held, char *name, size_t size);
+
 #endif

@@ -57,7 +57,7 @@ static void stop(void *state)
     free(positions);
 }
 
-const struct live_lookup live_positions = {"positions", start, take_event, stop};
+const struct live_lookup live_positions = {"positions", start, take_event, NULL, stop};
 
 const struct position *position_of(const struct live *live, const struct collected_row *row)
 {

@@ -59,6 +59,21 @@ uint64_t python_type(const struct python_memory *memory, uint64_t object, uint64
     return type;
 }
 
+/* Include/object.h (3.13.5): a shared count stands above two flag bits. */
+bool python_is_same(const struct python_memory *memory, uint64_t address, uint64_t type, uint64_t owner)
+{
+    const struct layout *layout = memory->layout;
+    uint64_t now, shared;
+    uint32_t local;
+
+    if (read_at(memory, address + layout->ob_tid, &now, sizeof(now)) != 0 ||
+        read_at(memory, address + layout->ob_ref_local, &local, sizeof(local)) != 0 ||
+        read_at(memory, address + layout->ob_ref_shared, &shared, sizeof(shared)) != 0)
+        return false;
+    return python_pointer(memory, address + layout->ob_type) == type && (now == owner || now == 0) &&
+           (local != 0 || (int64_t)shared >> 2 != 0);
+}
+
 static bool is_a(const struct python_memory *memory, uint64_t object, uint64_t flag)
 {
     uint64_t flags;

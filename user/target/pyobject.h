@@ -40,6 +40,10 @@ uint64_t python_pointer(const struct python_memory *memory, uint64_t address);
 /* The object's type, and that type's flags; 0 where no object stands there. flags may be NULL. */
 uint64_t python_type(const struct python_memory *memory, uint64_t object, uint64_t *flags);
 
+/* Whether the object that was seen at address with this type and ob_tid lives, as far as can be told. An owner may have
+ * let go of its object since, but nobody gets one; and what lives has a reference. */
+bool python_is_same(const struct python_memory *memory, uint64_t address, uint64_t type, uint64_t owner);
+
 /* "app.Config"; a builtin type goes without its module: "dict". Returns 0, or -1. */
 int python_type_name(const struct python_memory *memory, uint64_t type, char *into, size_t size);
 
