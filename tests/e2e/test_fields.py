@@ -23,7 +23,7 @@ def test_a_shared_object_is_named_by_the_field_that_it_was_dropped_through(hotre
     row = record(hotref, python, case).row(type="__main__.Shared", field=FIELDS[case])
 
     assert (row["ops"], row["threads"], row["field_source"]) == (EXPECTED, 2, "slot")
-    assert row["object"] == "instance of __main__.Shared"
+    assert row["object"].startswith("instance of __main__.Shared")
 
 
 def test_an_attribute_in_an_instance_is_named_by_its_class(hotref, python313):
