@@ -6,11 +6,11 @@ from recording import ENVIRONMENT, workload
 
 
 class Target:
-    """A process running serve.py. It does nothing until it is asked, so that every count is known."""
+    """A process running serve.py, or another workload that obeys as that does. It does nothing until it is asked, so that every count is known."""
 
-    def __init__(self, processes, python, *wrapper, environment=None):
+    def __init__(self, processes, python, *wrapper, environment=None, workload_name="serve.py"):
         self._code_file = python.code_file
-        self.process = processes.start(*wrapper, python.path, workload("serve.py"), stdin=subprocess.PIPE,
+        self.process = processes.start(*wrapper, python.path, workload(workload_name), stdin=subprocess.PIPE,
                                        stdout=subprocess.PIPE, env={**ENVIRONMENT, **(environment or {})})
         assert self.process.stdout.readline() == "ready\n"
 

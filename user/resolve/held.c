@@ -176,7 +176,7 @@ static void idle(void *state, bool last)
     uint64_t now = clock_ns(CLOCK_MONOTONIC), before;
 
     refill(held, now);
-    if (now - held->looked_at > LOOK_AGAIN_NS && (last || held->allowance > FIRST_ALLOWANCE / 2))
+    if (last || (now - held->looked_at > LOOK_AGAIN_NS && held->allowance > FIRST_ALLOWANCE / 2))
         ask_again(held);
     if (!held->asked || (held->allowance <= 0 && !last))
         return;
