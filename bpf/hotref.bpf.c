@@ -27,6 +27,7 @@ char LICENSE[] SEC("license") = "GPL";
 /* Knobs, set before loading. */
 const volatile u32 plain = 0;     /* 1: count per object only; 2: do nothing at all. For make bench */
 const volatile u32 full_at = ABI_ROWS / 4;
+const volatile u32 stack_period = 97; /* in each row the stack is looked at once in so many operations; 0: never */
 
 /* Which of the two row maps is written to; the user side flips it and takes the other one. */
 volatile u32 active_rows;
@@ -716,6 +717,8 @@ struct frame {
     u64 at, previous, code, instr_ptr;
     u32 owner;
     u32 tlbc;
+    u32 version;
+    u32 reserved;
 };
 
 static __always_inline u64 part_of(const u64 *words, u32 offset)
@@ -751,26 +754,41 @@ static __always_inline u32 instr_of(const struct frame *frame, const struct abi_
     return start < ABI_MOST_UNITS ? start : ABI_NO_INSTR;
 }
 
-/* The top frame that runs Python code: -1 where there is none. Code objects that CPython itself lays below a call
- * (_Py_InitCleanup) are static and have version 0. */
+/* On to the previous frame that runs Python code: 1 where there is none, -1 where that cannot be told. Code objects that
+ * CPython itself lays below a call (_Py_InitCleanup) are static and have version 0. */
+__noinline int next_frame(const struct abi_layout *layout, struct frame *frame)
+{
+    u32 i;
+
+    if (!layout || !frame)
+        return -1;
+    for (i = 0; i < SHIMS; i++) {
+        if (!frame->previous)
+            return 1;
+        if (read_frame(frame->previous, layout, frame))
+            return -1;
+        if (frame->owner >= OWNED_BY_C || !frame->code)
+            continue;
+        frame->version = read_u32(frame->code + layout->code_version);
+        if (frame->version)
+            return 0;
+    }
+    return -1;
+}
+
+/* The top frame that runs Python code: 0 if there is one. */
 __noinline int find_top(const struct abi_target *target, u32 number, const struct abi_layout *layout,
                         struct frame *frame)
 {
-    u64 at;
-    u32 i;
+    u64 state;
 
     if (!target || !layout || !frame)
         return -1;
-    at = find_state(target, number, layout);
-    at = at ? read_u64(at + layout->state_frame) : 0;
-    for (i = 0; i < SHIMS && at; i++) {
-        if (read_frame(at, layout, frame))
-            return -1;
-        if (frame->owner < OWNED_BY_C && frame->code && read_u32(frame->code + layout->code_version))
-            return 0;
-        at = frame->previous;
-    }
-    return -1;
+    state = find_state(target, number, layout);
+    if (!state)
+        return -1;
+    frame->previous = read_u64(state + layout->state_frame);
+    return next_frame(layout, frame);
 }
 
 /* Where no slot tells the field, the bytecode may. */
@@ -781,7 +799,7 @@ __noinline int settle_code(const struct abi_target *target, const struct abi_lay
     if (!target || !layout || !key || find_top(target, key->target, layout, &frame))
         return 0;
     key->code = frame.code;
-    key->code_version = read_u32(frame.code + layout->code_version);
+    key->code_version = frame.version;
     key->instr = instr_of(&frame, layout);
     return 0;
 }
@@ -963,6 +981,73 @@ __noinline int describe_code_position(const struct abi_key *key, const struct ab
     bpf_loop(locals < ABI_LOCALS ? locals : ABI_LOCALS, visit_local, &search, 0);
     event->local = search.found;
     bpf_ringbuf_submit(event, 0);
+    return 0;
+}
+
+/* Stacks */
+
+/* Fills one message. Returns how the stack goes on. */
+static __always_inline u32 fill_chunk(struct abi_stack *chunk, const struct abi_layout *layout, struct frame *frame,
+                                      int *more)
+{
+    u32 i;
+
+    for (i = 0; i < ABI_STACK_CHUNK; i++) {
+        chunk->frames[i].code = frame->code;
+        chunk->frames[i].code_version = frame->version;
+        chunk->frames[i].instr = instr_of(frame, layout);
+        chunk->count = i + 1;
+        *more = next_frame(layout, frame);
+        if (*more)
+            return *more > 0 ? ABI_STACK_WHOLE : ABI_STACK_FAILED;
+    }
+    return chunk->first + ABI_STACK_CHUNK < ABI_STACK_FRAMES ? ABI_STACK_MORE : ABI_STACK_TRUNCATED;
+}
+
+__noinline int send_chunk(const struct abi_key *key, const struct abi_row *row, const struct abi_layout *layout,
+                          struct frame *frame, u32 first)
+{
+    struct abi_stack *chunk;
+    int more = 0, end;
+
+    if (!key || !row || !layout || !frame)
+        return ABI_STACK_FAILED;
+    chunk = bpf_ringbuf_reserve(&events, sizeof(*chunk), 0);
+    if (!chunk) {
+        count_stat(ABI_STAT_LOST_STACKS, 1);
+        return ABI_STACK_WHOLE;
+    }
+    chunk->event = ABI_EVENT_STACK;
+    chunk->target = key->target;
+    chunk->key = *key;
+    chunk->identity = ABI_IDENTITY(row);
+    chunk->type = row->type;
+    chunk->first = first;
+    chunk->reserved = 0;
+    chunk->end = end = fill_chunk(chunk, layout, frame, &more);
+    bpf_ringbuf_submit(chunk, 0);
+    return end;
+}
+
+/* Sends the Python stack of the thread that has just added to a row. */
+__noinline int send_stack(const struct abi_key *key, const struct abi_row *row, const struct abi_target *target,
+                          const struct abi_layout *layout)
+{
+    struct frame frame = {};
+    int end = ABI_STACK_MORE;
+    u32 i;
+
+    if (!key || !row || !target || !layout)
+        return 0;
+    count_stat(ABI_STAT_WALKS, 1);
+    if (find_top(target, key->target, layout, &frame))
+        end = ABI_STACK_FAILED;
+    for (i = 0; i < ABI_STACK_FRAMES && end == ABI_STACK_MORE; i += ABI_STACK_CHUNK)
+        end = send_chunk(key, row, layout, &frame, i);
+    if (end == ABI_STACK_TRUNCATED)
+        count_stat(ABI_STAT_TRUNCATED, 1);
+    if (end == ABI_STACK_FAILED)
+        count_stat(ABI_STAT_FAILED, 1);
     return 0;
 }
 
@@ -1260,6 +1345,10 @@ static __always_inline void count(const struct hit *hit, struct abi_key *key, co
         describe(key, row, &object, hit->layout);
         if (key->code)
             describe_code_position(key, row, hit->target, hit->layout);
+    }
+    if (row->described && stack_period && row->until_stack-- == 0) {
+        row->until_stack = stack_period - 1;
+        send_stack(key, row, hit->target, hit->layout);
     }
 }
 

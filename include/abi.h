@@ -174,6 +174,8 @@ struct abi_row {
     u32 mask;             /* copy of the type's */
     u16 described;
     u16 kind;
+    u32 until_stack;      /* operations until the Python stack is looked at again */
+    u32 reserved;
 };
 
 #define ABI_IDENTITY(row) ((row)->identity + (row)->life * 0x9e3779b97f4a7c15ull)
@@ -265,6 +267,7 @@ enum abi_event_kind {
     ABI_EVENT_END = 4,    /* a target ended; see abi_target */
     ABI_EVENT_FULL = 5,   /* the rows should be taken */
     ABI_EVENT_BYTECODE = 6, /* struct abi_bytecode: where Python code stood when a row with key.code was described */
+    ABI_EVENT_STACK = 7,  /* struct abi_stack */
 };
 
 /* Every event starts so. */
@@ -306,6 +309,33 @@ struct abi_bytecode {
     u32 local;            /* number + 1 of the first of the frame's variables that is the object; 0: none of them is */
 };
 
+/* A Python stack, top frame first, in as many messages as it takes. Those of one thread do not mix. */
+#define ABI_STACK_FRAMES 128 /* deeper ones are cut at the root's end */
+#define ABI_STACK_CHUNK 16
+struct abi_stack_frame {
+    u64 code;
+    u32 code_version;
+    u32 instr;            /* or ABI_NO_INSTR */
+};
+enum abi_stack_end {
+    ABI_STACK_MORE = 0,   /* another message follows */
+    ABI_STACK_WHOLE = 1,
+    ABI_STACK_TRUNCATED = 2,
+    ABI_STACK_FAILED = 3, /* memory could not be read: the frames are not to be used */
+};
+struct abi_stack {
+    u32 event;
+    u32 target;
+    struct abi_key key;   /* of the row that was added to */
+    u64 identity;         /* ABI_IDENTITY() of that */
+    u64 type;             /* of the object */
+    u16 first;            /* frames in messages before */
+    u16 count;
+    u16 end;              /* enum abi_stack_end */
+    u16 reserved;
+    struct abi_stack_frame frames[ABI_STACK_CHUNK];
+};
+
 /* Counters that are always reported. */
 enum abi_stat {
     ABI_STAT_LOST = 0,    /* operations that neither rows nor cold could take */
@@ -313,7 +343,11 @@ enum abi_stat {
     ABI_STAT_LOST_EVENTS = 2, /* descriptions that the ring buffer could not take */
     ABI_STAT_UNREADABLE = 3, /* operations whose object could not be read */
     ABI_STAT_OWNER_INCREFS = 4, /* hits of guards where the owner incremented: no operations */
-    ABI_STATS = 8,
+    ABI_STAT_WALKS = 5,   /* Python stacks that were looked at: */
+    ABI_STAT_TRUNCATED = 6, /* of those, the ones that were deeper than ABI_STACK_FRAMES, ... */
+    ABI_STAT_FAILED = 7,  /* ... and the ones that could not be read, or had no thread state */
+    ABI_STAT_LOST_STACKS = 8, /* ... and the ones that the ring buffer could not take */
+    ABI_STATS = 16,
 };
 
 _Static_assert(sizeof(struct abi_location) == 8, "abi");
@@ -321,10 +355,11 @@ _Static_assert(sizeof(struct abi_site) == 16 + 24 + 56, "abi");
 _Static_assert(sizeof(struct abi_caller) == 8 + 96 + 8 + 56, "abi");
 _Static_assert(sizeof(struct abi_module) == 32, "abi");
 _Static_assert(sizeof(struct abi_key) == 64, "abi");
-_Static_assert(sizeof(struct abi_row) == 80, "abi");
+_Static_assert(sizeof(struct abi_row) == 88, "abi");
 _Static_assert(sizeof(struct abi_cold_key) == 56, "abi");
 _Static_assert(sizeof(struct abi_type) == 16, "abi");
 _Static_assert(sizeof(struct abi_text) == 168, "abi");
+_Static_assert(sizeof(struct abi_stack) == 8 + 64 + 16 + 8 + 16 * ABI_STACK_CHUNK, "abi");
 _Static_assert(sizeof(struct abi_bytecode) == 8 + 64 + 56 + 8, "abi");
 
 #endif

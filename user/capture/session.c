@@ -25,6 +25,7 @@
 /* BPF asks for its rows to be taken when a fourth of them is used: the rest is for the time until that is done. */
 #define ROWS_SHARE 4
 #define RECORDER_NICE (-10)
+#define STACK_PERIOD 97 /* a prime: operations come in the rhythm of loops */
 /* Looking for threads' names costs the target cache misses: rarely, and not for ever. */
 #define NAME_TRIES 20
 #define NAME_WAIT_MS 5
@@ -434,6 +435,13 @@ static uint32_t bench_level(void)
     return strcmp(level, "empty") == 0 ? 2 : strcmp(level, "plain") == 0;
 }
 
+static uint32_t stack_period(void)
+{
+    const char *level = getenv("HOTREF_BENCH");
+
+    return level && strcmp(level, "stackless") == 0 ? 0 : STACK_PERIOD;
+}
+
 static int load(struct session *session)
 {
     struct session_bpf *bpf = session->bpf;
@@ -447,6 +455,7 @@ static int load(struct session *session)
     bpf_program__set_expected_attach_type(bpf->skeleton->progs.on_operation, ATTACH_UPROBE_MULTI);
     *(uint32_t *)&bpf->skeleton->rodata->full_at = ABI_ROWS / ROWS_SHARE / cpus;
     *(uint32_t *)&bpf->skeleton->rodata->plain = bench_level();
+    *(uint32_t *)&bpf->skeleton->rodata->stack_period = session->stack_period = stack_period();
     if (hotref_bpf__load(bpf->skeleton))
         return load_failed();
     bpf->tables = (struct tables){.sites = bpf_map__fd(bpf->skeleton->maps.sites),

@@ -56,6 +56,7 @@ struct session {
     struct session_binary *binaries;
     struct collector collector;
     uint64_t stats[ABI_STATS];
+    uint32_t stack_period;        /* each row's Python stack was looked at once in so many operations; 0: never */
     uint64_t armed_at_ns, stopped_at_ns; /* monotonic clock */
     struct session_bpf *bpf;
 };
