@@ -776,7 +776,7 @@ __noinline int next_frame(const struct abi_layout *layout, struct frame *frame)
     return -1;
 }
 
-/* The top frame that runs Python code: 0 if there is one. */
+/* The top frame that runs Python code: 0 if there is one, 1 if not, -1 where that cannot be told. */
 __noinline int find_top(const struct abi_target *target, u32 number, const struct abi_layout *layout,
                         struct frame *frame)
 {
@@ -1034,13 +1034,16 @@ __noinline int send_stack(const struct abi_key *key, const struct abi_row *row, 
                           const struct abi_layout *layout)
 {
     struct frame frame = {};
-    int end = ABI_STACK_MORE;
+    int end = ABI_STACK_MORE, top;
     u32 i;
 
     if (!key || !row || !target || !layout)
         return 0;
+    top = find_top(target, key->target, layout, &frame);
+    if (top > 0)
+        return 0; /* no Python code runs here: the interpreter starts or ends */
     count_stat(ABI_STAT_WALKS, 1);
-    if (find_top(target, key->target, layout, &frame))
+    if (top < 0)
         end = ABI_STACK_FAILED;
     for (i = 0; i < ABI_STACK_FRAMES && end == ABI_STACK_MORE; i += ABI_STACK_CHUNK)
         end = send_chunk(key, row, layout, &frame, i);

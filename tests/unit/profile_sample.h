@@ -82,6 +82,25 @@ static inline uint32_t sample_fold(struct profile *p, const char *type, uint64_t
     return object;
 }
 
+static inline uint32_t sample_frame(struct profile *p, const char *file, const char *qualname, uint32_t line)
+{
+    arrput(p->frames, ((struct profile_frame){profile_text(p, qualname), profile_text(p, file), line, 0}));
+    return (uint32_t)arrlenu(p->frames) - 1;
+}
+
+/* A stack of two frames of one file at site 1: caller and, on top, callee. */
+static inline void sample_stack(struct profile *p, uint32_t object, const char *field, uint64_t hits, const char *file,
+                                const char *caller, uint32_t caller_line, const char *callee, uint32_t callee_line)
+{
+    uint32_t root, top;
+
+    arrput(p->nodes, ((struct profile_node){0, sample_frame(p, file, caller, caller_line)}));
+    root = (uint32_t)arrlenu(p->nodes) - 1;
+    arrput(p->nodes, ((struct profile_node){root, sample_frame(p, file, callee, callee_line)}));
+    top = (uint32_t)arrlenu(p->nodes) - 1;
+    arrput(p->stacks, ((struct profile_stack){object, 1, profile_text(p, field), top, hits}));
+}
+
 static inline struct profile_count *sample_count(struct profile *p, uint32_t object, const char *field,
                                                  uint32_t thread, uint64_t decrefs)
 {

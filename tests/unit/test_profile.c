@@ -23,7 +23,7 @@ enum {
     SIZE_AT = 24
 };
 enum { RECORD_SIZE_AT = 4, OFFSET_AT = 8, SECTION_SIZE_AT = 16, COUNT_AT = 24, CRC_AT = 28 };
-enum { META, TARGETS, THREADS, OBJECTS, SITES, COUNTS, TEXT, SECTIONS };
+enum { META, TARGETS, THREADS, OBJECTS, SITES, COUNTS, FRAMES, NODES, STACKS, TEXT, SECTIONS };
 
 static int setup(void **state)
 {
@@ -48,6 +48,7 @@ static struct profile *small(void)
 
     sample_count(p, object, "function.func_globals", 1, 20000)->handoffs = 3;
     sample_count(p, object, "function.func_globals", 2, 20000)->bounces = 7;
+    sample_stack(p, object, "function.func_globals", 206, "nested.py", "run", 9, "outer.<locals>.work", 22);
     return p;
 }
 
@@ -206,6 +207,12 @@ static void a_profile_survives_its_file(void **state)
     assert_memory_equal(after->sites, before->sites, 3 * sizeof(*after->sites));
     assert_int_equal(arrlen(after->counts), 3);
     assert_memory_equal(after->counts, before->counts, 3 * sizeof(*after->counts));
+    assert_int_equal(arrlen(after->frames), 3);
+    assert_memory_equal(after->frames, before->frames, 3 * sizeof(*after->frames));
+    assert_int_equal(arrlen(after->nodes), 3);
+    assert_memory_equal(after->nodes, before->nodes, 3 * sizeof(*after->nodes));
+    assert_int_equal(arrlen(after->stacks), 2);
+    assert_memory_equal(after->stacks, before->stacks, 2 * sizeof(*after->stacks));
     assert_int_equal(profile_text(after, "dict"), profile_text(before, "dict"));
     profile_free(before);
     profile_free(after);
@@ -268,6 +275,10 @@ static void sealed_flips_do_no_harm(void **state)
         p = read_bytes(copy, size);
         for (size_t c = 0; p && c < arrlenu(p->counts); c++)
             assert_non_null(profile_string(p, p->objects[p->counts[c].object].name));
+        for (size_t s = 0; p && s < arrlenu(p->stacks); s++) {
+            for (uint32_t node = p->stacks[s].node; node; node = p->nodes[node].parent)
+                assert_non_null(profile_string(p, p->frames[p->nodes[node].frame].file));
+        }
         profile_free(p);
     }
     free(copy);
@@ -330,6 +341,16 @@ static void references_out_of_range(void **state)
         {COUNTS, 64 + 4, 3},
         {COUNTS, 64 + 8, 4},
         {COUNTS, 64 + 12, UINT32_MAX},
+        {FRAMES, 16, 3},
+        {FRAMES, 16 + 4, UINT32_MAX},
+        {NODES, 0, 1},      /* the root has a parent */
+        {NODES, 8, 1},      /* a node is its own */
+        {NODES, 8, 2},      /* and a later one */
+        {NODES, 8 + 4, 3},
+        {STACKS, 24, 2},
+        {STACKS, 24 + 4, 3},
+        {STACKS, 24 + 8, 3},
+        {STACKS, 24 + 12, 3},
     };
     size_t size;
     char *bytes = saved(&size), *copy = malloc(size);
@@ -413,6 +434,43 @@ static void longer_records_are_read_as_far_as_known(void **state)
     assert_string_equal(profile_string(p, p->threads[3].name), "Thread-3");
     profile_free(p);
     free(bytes);
+}
+
+/* Earlier versions wrote no stacks. */
+static void a_profile_without_stacks_reads(void **state)
+{
+    size_t size;
+    char *bytes = saved(&size);
+    struct profile *p;
+
+    (void)state;
+    for (int section = FRAMES; section <= STACKS; section++)
+        set32(bytes, entry(section), 0x3f3f3f3f);
+    seal(bytes, size);
+    p = read_bytes(bytes, size);
+    assert_non_null(p);
+    assert_int_equal(arrlen(p->frames), 1);
+    assert_int_equal(arrlen(p->nodes), 1);
+    assert_int_equal(arrlen(p->stacks), 1);
+    profile_free(p);
+    free(bytes);
+}
+
+static void deep_stacks_are_refused(void **state)
+{
+    struct profile *p = small();
+
+    (void)state;
+    while (arrlenu(p->nodes) <= PROFILE_STACK_MAX)
+        arrput(p->nodes, ((struct profile_node){(uint32_t)arrlenu(p->nodes) - 1, 1}));
+    save(p);
+    profile_free(profile_read(path));
+    p->stacks[1].node = (uint32_t)arrlenu(p->nodes);
+    arrput(p->nodes, ((struct profile_node){(uint32_t)arrlenu(p->nodes) - 1, 1}));
+    save(p);
+    profile_free(p);
+    assert_null(profile_read(path));
+    assert_non_null(strstr(last_failure(), "a record refers to what is not there"));
 }
 
 static void unknown_sections_are_skipped(void **state)
@@ -560,6 +618,8 @@ int main(void)
         cmocka_unit_test(impossible_sections),
         cmocka_unit_test(spoiled_text),
         cmocka_unit_test(longer_records_are_read_as_far_as_known),
+        cmocka_unit_test(a_profile_without_stacks_reads),
+        cmocka_unit_test(deep_stacks_are_refused),
         cmocka_unit_test(unknown_sections_are_skipped),
         cmocka_unit_test(a_failed_recording_leaves_the_old_profile),
         cmocka_unit_test(links_and_devices_are_refused),

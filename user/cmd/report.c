@@ -16,6 +16,7 @@
 #define DEFAULT_INPUT "hotref.prof"
 
 #define TERMINAL_ROWS 20
+#define USUAL_STACKS 3
 
 struct report {
     const char *input, *output;
@@ -23,6 +24,7 @@ struct report {
     const struct metric *key;
     long explain_row; /* 0: those that matter */
     long rows; /* -1: as suits the output */
+    long stacks;
     bool all;
 };
 
@@ -75,6 +77,17 @@ static int parse_explain(struct report *report, const char *text, char **argv)
     return STATUS_OK;
 }
 
+/* Behind --stacks their number may stand, as with --explain. */
+static int parse_stacks(struct report *report, const char *text, char **argv)
+{
+    report->stacks = USUAL_STACKS;
+    if (!text && argv[optind] && argv[optind][0] >= '0' && argv[optind][0] <= '9')
+        text = argv[optind++];
+    if (text && !parse_number(text, 1, &report->stacks))
+        return command_misused(&command_report, "'%s' is not a number of stacks", text);
+    return STATUS_OK;
+}
+
 /* An option of which getopt_long() has found the name. */
 static int parse_option(struct report *report, int option, char **argv)
 {
@@ -95,6 +108,8 @@ static int parse_option(struct report *report, int option, char **argv)
         return parse_rows(report, optarg);
     case 'e':
         return parse_explain(report, optarg, argv);
+    case 's':
+        return parse_stacks(report, optarg, argv);
     case 'a':
         report->all = true;
         return STATUS_OK;
@@ -112,6 +127,7 @@ static int parse(struct report *report, int argc, char **argv)
         {"sort", required_argument, NULL, 'k'},
         {"rows", required_argument, NULL, 'n'},
         {"explain", optional_argument, NULL, 'e'},
+        {"stacks", optional_argument, NULL, 's'},
         {"all", no_argument, NULL, 'a'},
         {0},
     };
@@ -149,6 +165,7 @@ static int print(const struct report *report, const struct profile *profile, FIL
 {
     bool usual = strcmp(report->input, DEFAULT_INPUT) == 0;
     struct emit_options options = {.all = report->all,
+                                   .stacks = (size_t)report->stacks,
                                    .explain_row = (size_t)report->explain_row,
                                    .input = usual ? NULL : report->input};
     struct rows *rows = rows_build(profile, report->key);
@@ -225,6 +242,7 @@ const struct command command_report = {
             "                       or handoffs\n"
             "  -n, --rows ROWS      so many rows, 0 for all (default: 20 on a terminal, else all)\n"
             "      --all            also the rows that one thread alone has touched\n"
+            "      --stacks [N]     under each row the N Python stacks (default: 3) that it was seen under most\n"
             "      --explain [ROW]  the same as -f explain, or this row alone\n\n"
             "Exit status: 0, or 1 if the profile cannot be read or the report not be written, 2 for wrong\n"
             "usage.\n",

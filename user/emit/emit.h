@@ -11,6 +11,7 @@ struct emit_options {
     bool all;     /* rows of a single thread too */
     int width;    /* of the terminal; 0 where out is none: nothing is cut then */
     bool colour;
+    size_t stacks; /* so many Python stacks under each row; 0: none */
     size_t explain_row; /* explain this ranked row alone, from 1; 0: those that matter */
     const char *input; /* the profile's path, for a hint of what to type; NULL where it is the default one */
 };

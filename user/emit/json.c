@@ -97,18 +97,26 @@ static json_t *targets(const struct profile *profile)
     return array;
 }
 
+static json_t *stack_counts(const struct profile_meta *meta)
+{
+    if (!meta->stack_period)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I}", "period", integer(meta->stack_period), "seen", integer(meta->stacks),
+                     "truncated", integer(meta->stacks_truncated), "failed", integer(meta->stacks_failed));
+}
+
 static json_t *metadata(const struct profile *profile)
 {
     const struct profile_meta *meta = &profile->meta;
 
-    return json_pack("{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:b, s:I, s:o}", "mode",
+    return json_pack("{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:b, s:I, s:o, s:o}", "mode",
                      meta->mode == MODE_EXACT ? "exact" : "unknown", "started", started(meta->started_ns),
                      "duration_ns", integer(meta->duration_ns), "cpus", (json_int_t)meta->cpus, "command",
                      profile_string(profile, meta->command), "kernel", profile_string(profile, meta->kernel),
                      "hotref_version", profile_string(profile, meta->hotref_version), "probes", "armed",
                      (json_int_t)meta->armed_probes, "live", (json_int_t)meta->live_probes, "increfs_partial",
                      increfs_partial(profile), "owner_increfs", integer(meta->owner_increfs), "targets",
-                     targets(profile));
+                     targets(profile), "stacks", stack_counts(meta));
 }
 
 /* All but the rows. */
@@ -184,16 +192,61 @@ static json_t *remedy_or_null(const struct remedy *remedy)
                      texts(remedy->advice, remedy->advice_count));
 }
 
+static json_t *frame_object(const struct profile *profile, uint32_t number)
+{
+    const struct profile_frame *frame = &profile->frames[number];
+
+    return json_pack("{s:s, s:s?, s:o}", "function", profile_string(profile, frame->qualname), "file",
+                     text_or_null(profile_string(profile, frame->file)), "line",
+                     frame->line ? json_integer(frame->line) : json_null());
+}
+
+/* Top frame first. */
+static json_t *frames(const struct profile *profile, uint32_t node)
+{
+    json_t *array = json_array();
+
+    for (; array && node; node = profile->nodes[node].parent) {
+        if (json_array_append_new(array, frame_object(profile, profile->nodes[node].frame))) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *stacks(const struct profile *profile, const struct row *row)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < row->stack_count; i++) {
+        const struct row_stack *stack = &row->stacks[i];
+        json_t *object = json_pack("{s:s, s:I, s:o}", "function", stack->function, "hits", integer(stack->hits), "frames",
+                                   frames(profile, stack->node));
+
+        if (json_array_append_new(array, object)) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *place_or_null(const struct profile *profile, const struct row *row)
+{
+    return row->frame ? frame_object(profile, row->frame) : json_null();
+}
+
 static json_t *line_or_null(const struct row *row)
 {
     return row->line ? json_integer(row->line) : json_null();
 }
 
-static json_t *row_object(const struct row *row, bool increfs)
+static json_t *row_object(const struct profile *profile, const struct row *row, bool increfs)
 {
     return json_pack(
         "{s:s, s:s, s:s?, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:s?, s:o, s:o, "
-        "s:n, s:n, s:o, s:o}",
+        "s:n, s:n, s:o, s:o, s:o, s:o}",
         "type", row->type, "field", row->field, "field_source", source_name(row->field_source), "object",
         row->object, "address", address_or_null(row->address), "objects", integer(row->objects), "fold",
         row->fold, "function", row->function, "ops", integer(row_ops(row)), "decrefs", integer(row->decrefs),
@@ -201,7 +254,8 @@ static json_t *row_object(const struct row *row, bool increfs)
         integer(row->retries), "bounces", integer(row->bounces), "threads", (json_int_t)row->threads,
         "thread_names", texts(row->thread_names, row->name_count), "owner", text_or_null(row->owner),
         "per_thread_id", per_thread_id(row), "line", line_or_null(row), "stall_ns", "stall_share", "remedy",
-        remedy_or_null(remedy_of(row)), "sites", sites(row, increfs));
+        remedy_or_null(remedy_of(row)), "sites", sites(row, increfs), "place", place_or_null(profile, row), "stacks",
+        stacks(profile, row));
 }
 
 /* jansson hands over every token; json_dumpf() would lock out for each. */
@@ -221,7 +275,7 @@ static int dump(json_t *value, size_t flags, FILE *out)
     return status ? fail("cannot write JSON: out of memory, or a text is not UTF-8") : 0;
 }
 
-static int emit_rows(const char *member, const struct row *rows, int max_rows, bool increfs, FILE *out)
+static int emit_rows(const struct profile *profile, const char *member, const struct row *rows, int max_rows, bool increfs, FILE *out)
 {
     size_t count = arrlenu(rows);
 
@@ -230,7 +284,7 @@ static int emit_rows(const char *member, const struct row *rows, int max_rows, b
     fprintf(out, ",\n\"%s\": [", member);
     for (size_t i = 0; i < count; i++) {
         fputs(i ? ",\n" : "\n", out);
-        if (dump(row_object(&rows[i], increfs), JSON_COMPACT, out))
+        if (dump(row_object(profile, &rows[i], increfs), JSON_COMPACT, out))
             return -1;
     }
     fputs("]", out);
@@ -244,9 +298,9 @@ static int emit(const struct profile *profile, const struct rows *rows, const st
 
     fputs("{", out);
     if (dump(head(profile, rows), JSON_EMBED, out) ||
-        emit_rows("rows", rows->ranked, options->max_rows, increfs, out))
+        emit_rows(profile, "rows", rows->ranked, options->max_rows, increfs, out))
         return -1;
-    if (options->all && emit_rows("single_thread_rows", rows->single, options->max_rows, increfs, out))
+    if (options->all && emit_rows(profile, "single_thread_rows", rows->single, options->max_rows, increfs, out))
         return -1;
     fputs("}\n", out);
     return 0;

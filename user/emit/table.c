@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "emit/advice.h"
+#include "emit/stacks.h"
 #include "emit/text.h"
 #include "profile/number.h"
 #include "util/array.h"
@@ -25,6 +26,7 @@ struct column {
     const char *heading;
     const char *(*text)(const struct row *row);
     size_t rank, enough, least;
+    bool optional; /* left out where no row has anything there */
 };
 
 static const char *type_of(const struct row *row)
@@ -42,25 +44,31 @@ static const char *object_of(const struct row *row)
     return row->label;
 }
 
+static const char *place_of(const struct row *row)
+{
+    return row->place;
+}
+
 static const char *function_of(const struct row *row)
 {
     return *row->function ? row->function : "?";
 }
 
-enum { TYPE_COLUMN = 5, FIELD_COLUMN, OBJECT_COLUMN, FUNCTION_COLUMN, COLUMNS };
+enum { TYPE_COLUMN = 5, FIELD_COLUMN, OBJECT_COLUMN, PLACE_COLUMN, FUNCTION_COLUMN, COLUMNS };
 
 static const struct column columns[COLUMNS] = {
     {.metric = "ops"},
     {.metric = "threads"},
-    {.metric = "handoffs", .rank = 2},
-    {.metric = "bounces", .rank = 3},
-    {.metric = "retries", .rank = 4},
-    [TYPE_COLUMN] = {.heading = "TYPE", .text = type_of, .enough = 12, .least = 6},
+    {.metric = "handoffs", .rank = 3},
+    {.metric = "bounces", .rank = 4},
+    {.metric = "retries", .rank = 5},
+    [TYPE_COLUMN] = {.heading = "TYPE", .text = type_of, .rank = 1, .enough = 12, .least = 6},
     [FIELD_COLUMN] = {.heading = "FIELD", .text = field_of, .enough = 22, .least = 10},
-    [OBJECT_COLUMN] = {.heading = "OBJECT", .text = object_of, .enough = 32, .least = 10},
-    [FUNCTION_COLUMN] = {.heading = "FUNCTION", .text = function_of, .rank = 1, .enough = 16, .least = 16},
+    [OBJECT_COLUMN] = {.heading = "OBJECT", .text = object_of, .enough = 26, .least = 10},
+    [PLACE_COLUMN] = {.heading = "LINE", .text = place_of, .enough = 22, .least = 12, .optional = true},
+    [FUNCTION_COLUMN] = {.heading = "FUNCTION", .text = function_of, .rank = 2, .enough = 16, .least = 16},
 };
-#define RANKS 4
+#define RANKS 5
 
 /* Columns as wide as this table has them; 0: left out. */
 struct layout {
@@ -86,14 +94,14 @@ static size_t number_width(const struct metric *metric, const struct row *rows, 
 
 static size_t widest_text(const struct column *column, const struct row *rows, size_t count)
 {
-    size_t widest = strlen(column->heading);
+    size_t heading = strlen(column->heading), widest = column->optional ? 0 : heading;
 
     for (size_t i = 0; i < count; i++) {
         size_t width = text_width(column->text(&rows[i]));
 
         widest = width > widest ? width : widest;
     }
-    return widest;
+    return widest && widest < heading ? heading : widest;
 }
 
 static void measure(struct layout *layout, const struct row *rows, size_t count)
@@ -138,7 +146,7 @@ static void add_columns(struct layout *layout, size_t room)
 /* What is left goes to the object first: it is what the reader looks for. */
 static void widen(struct layout *layout, size_t room)
 {
-    static const size_t order[] = {OBJECT_COLUMN, FIELD_COLUMN, TYPE_COLUMN, FUNCTION_COLUMN};
+    static const size_t order[] = {OBJECT_COLUMN, FIELD_COLUMN, PLACE_COLUMN, TYPE_COLUMN, FUNCTION_COLUMN};
 
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         size_t *width = &layout->width[order[i]];
@@ -260,7 +268,8 @@ static size_t rows_shown(const struct emit_options *options, const struct row *r
     return options->max_rows > 0 ? smaller(arrlenu(rows), (size_t)options->max_rows) : arrlenu(rows);
 }
 
-static void print_rows(FILE *out, const struct emit_options *options, const struct row *rows, bool numbered)
+static void print_rows(FILE *out, const struct emit_options *options, const struct profile *profile,
+                       const struct row *rows, bool numbered)
 {
     size_t count = arrlenu(rows), shown = rows_shown(options, rows);
     struct layout layout = {0};
@@ -279,6 +288,7 @@ static void print_rows(FILE *out, const struct emit_options *options, const stru
         print_row(out, &layout, i + 1, &rows[i]);
         if (i == 0)
             style(out, options, PLAIN);
+        stacks_print(out, profile, &rows[i], options);
     }
     if (shown < count)
         print_line(out, options, "and %s more: 'hotref report%s%s -n 0%s' shows all",
@@ -363,7 +373,7 @@ static void print_losses(FILE *out, const struct emit_options *options, const st
                          const struct rows *rows)
 {
     const struct profile_meta *meta = &profile->meta;
-    char number[NUMBER_SIZE];
+    char number[NUMBER_SIZE], all[NUMBER_SIZE];
 
     if (rows->cold_ops)
         print_line(out, options, "too cold to tell: %s operations on objects that were folded early",
@@ -374,6 +384,12 @@ static void print_losses(FILE *out, const struct emit_options *options, const st
     if (meta->lost_names)
         print_line(out, options, "nameless: %s objects whose description could not be kept",
                    number_grouped(meta->lost_names, number));
+    if (meta->stacks_truncated)
+        print_line(out, options, "stacks: %s of %s were deeper than was looked at",
+                   number_grouped(meta->stacks_truncated, number), number_grouped(meta->stacks, all));
+    if (meta->stacks_failed)
+        print_line(out, options, "stacks: %s of %s could not be seen", number_grouped(meta->stacks_failed, number),
+                   number_grouped(meta->stacks, all));
     if (!meta->complete && !meta->lost)
         print_line(out, options, "incomplete: not all that happened was recorded");
     if (meta->live_probes < meta->armed_probes)
@@ -414,7 +430,7 @@ static void print_all(const struct profile *profile, const struct rows *rows,
 {
     print_verdict(out, options, profile, rows);
     print_subject(out, options, profile);
-    print_rows(out, options, rows->ranked, true);
+    print_rows(out, options, profile, rows->ranked, true);
     if (!negligible(profile, rows))
         advice_print(out, rows, options, rows_shown(options, rows->ranked));
     fputc_unlocked('\n', out);
@@ -428,7 +444,7 @@ static void print_all(const struct profile *profile, const struct rows *rows,
     }
     if (options->all && arrlenu(rows->single) > 0) {
         fputs_unlocked("\nrows of one thread only:\n", out);
-        print_rows(out, options, rows->single, false);
+        print_rows(out, options, profile, rows->single, false);
     }
 }
 

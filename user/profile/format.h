@@ -37,9 +37,10 @@ struct profile_section_kind {
     uint32_t least;       /* as the first version of the schema wrote it: none is smaller */
     size_t member;        /* offset in struct profile, of the array or of the record itself */
     bool single;          /* one record, no array */
+    bool optional;        /* a file may lack it: then there is record 0 alone */
 };
 
-#define PROFILE_KINDS 7
+#define PROFILE_KINDS 10
 extern const struct profile_section_kind profile_section_kinds[PROFILE_KINDS];
 
 uint32_t profile_tag(const char *tag);

@@ -23,6 +23,9 @@ struct profile *profile_new(void)
     arrput(profile->objects, (struct profile_object){0});
     arrput(profile->sites, (struct profile_site){0});
     arrput(profile->counts, (struct profile_count){0});
+    arrput(profile->frames, (struct profile_frame){0});
+    arrput(profile->nodes, (struct profile_node){0});
+    arrput(profile->stacks, (struct profile_stack){0});
     return profile;
 }
 
@@ -39,6 +42,9 @@ void profile_free(struct profile *profile)
     arrfree(profile->objects);
     arrfree(profile->sites);
     arrfree(profile->counts);
+    arrfree(profile->frames);
+    arrfree(profile->nodes);
+    arrfree(profile->stacks);
     free(profile);
 }
 

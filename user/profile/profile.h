@@ -15,6 +15,8 @@
 #define PROFILE_SCHEMA_VERSION 1
 #define PROFILE_TEXT_MAX (256u << 20) /* bytes of the string table: more is no recording, but an attack */
 
+#define PROFILE_STACK_MAX 1024          /* frames of one stack */
+
 /* Offset into profile.text, of a NUL-terminated UTF-8 string; 0 is "". */
 typedef uint32_t text_id;
 
@@ -46,6 +48,10 @@ struct profile_meta {
     uint64_t lost;          /* operations that no key could take */
     uint64_t lost_names;    /* objects whose description could not be kept */
     uint64_t owner_increfs; /* increments by owners where inlined increments were counted: no operations */
+    uint64_t stack_period;  /* each row's Python stack was looked at once in so many operations; 0: never */
+    uint64_t stacks;        /* how often that was, ... */
+    uint64_t stacks_truncated; /* ... too deep to be seen to the root, ... */
+    uint64_t stacks_failed; /* ... without a result, or lost on the way */
 };
 
 struct profile_target {
@@ -111,14 +117,40 @@ struct profile_count {
     uint64_t bounces;
 };
 
+/* A place in Python code. */
+struct profile_frame {
+    text_id qualname;       /* "Service.handle"; "[truncated]", "[unknown]" without a file for what could not be told */
+    text_id file;           /* as the code object has it */
+    uint32_t line;          /* 0 where the instruction has none */
+    uint32_t reserved;
+};
+
+/* A stack: its top frame, and the stack below that. */
+struct profile_node {
+    uint32_t parent;        /* lower than the node's own number; 0 below the root */
+    uint32_t frame;
+};
+
+/* How often one (object, field, site) was seen under a stack. */
+struct profile_stack {
+    uint32_t object;
+    uint32_t site;
+    text_id field;
+    uint32_t node;
+    uint64_t hits;          /* operations that were looked at: one in meta.stack_period, and each thread's first */
+};
+
 struct profile {
     struct profile_meta meta;
     char *text;                      /* the string table; text[0] is NUL */
-    struct profile_target *targets;  /* these five are stb_ds arrays; element 0 of each is "none" */
+    struct profile_target *targets;  /* these eight are stb_ds arrays; element 0 of each is "none" */
     struct profile_thread *threads;
     struct profile_object *objects;
     struct profile_site *sites;
     struct profile_count *counts;
+    struct profile_frame *frames;
+    struct profile_node *nodes;
+    struct profile_stack *stacks;
     void *interned;                  /* what profile_text() has seen */
 };
 

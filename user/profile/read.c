@@ -150,6 +150,15 @@ static void *array_of(size_t count, size_t element_size)
     return array;
 }
 
+/* What stands for a section that is not there. */
+static void *none_of(size_t element_size)
+{
+    void *array = array_of(1, element_size);
+
+    memset(array, 0, element_size);
+    return array;
+}
+
 static int read_section(const struct image *image, struct profile *profile,
                         const struct profile_section *section, const struct profile_section_kind *kind)
 {
@@ -195,6 +204,10 @@ static int read_sections(const struct image *image, struct profile *profile)
         const struct profile_section_kind *kind = &profile_section_kinds[i];
 
         section = find_section(table, header.sections, profile_tag(kind->tag));
+        if (!section && kind->optional) {
+            *(void **)((char *)profile + kind->member) = none_of(kind->record_size);
+            continue;
+        }
         if (!section)
             return fail("profile '%s' is damaged: section %s is missing", image->path, kind->tag);
         total += section->size;
@@ -281,12 +294,47 @@ static bool counts_valid(const struct profile *p)
     return true;
 }
 
+/* Parents have lower numbers, so that no walk to the root is endless; nor is one long. */
+static bool nodes_valid(const struct profile *p)
+{
+    size_t count = arrlenu(p->nodes);
+    uint16_t *depth = calloc(count, sizeof(*depth));
+    bool valid = depth && p->nodes[0].parent == 0;
+
+    for (size_t i = 0; valid && i < count; i++) {
+        const struct profile_node *node = &p->nodes[i];
+
+        valid = node->frame < arrlenu(p->frames) && (i == 0 || node->parent < i);
+        if (valid && i > 0)
+            valid = (depth[i] = depth[node->parent] + 1) <= PROFILE_STACK_MAX;
+    }
+    free(depth);
+    return valid;
+}
+
+static bool stacks_valid(const struct profile *p)
+{
+    for (size_t i = 0; i < arrlenu(p->frames); i++) {
+        if (!is_text(p, p->frames[i].qualname) || !is_text(p, p->frames[i].file))
+            return false;
+    }
+    for (size_t i = 0; i < arrlenu(p->stacks); i++) {
+        const struct profile_stack *stack = &p->stacks[i];
+
+        if (stack->object >= arrlenu(p->objects) || stack->site >= arrlenu(p->sites) ||
+            stack->node >= arrlenu(p->nodes) || !is_text(p, stack->field))
+            return false;
+    }
+    return true;
+}
+
 static int check_references(const struct image *image, const struct profile *profile)
 {
     if (check_text(image, profile))
         return -1;
     if (!targets_valid(profile) || !threads_valid(profile) || !objects_valid(profile) ||
-        !sites_valid(profile) || !counts_valid(profile))
+        !sites_valid(profile) || !counts_valid(profile) || !nodes_valid(profile) ||
+        !stacks_valid(profile))
         return damaged(image, "a record refers to what is not there");
     return 0;
 }

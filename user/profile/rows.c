@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "profile/entry.h"
+#include "profile/stacks.h"
 #include "util/array.h"
 #include "util/error.h"
 
@@ -20,6 +21,8 @@ struct builder {
     struct entry *alone;     /* of the group at hand: objects of one thread, ... */
     struct entry *contended; /* ... and those of several */
     struct line_entry *lines; /* objects of ranked rows that share a line */
+    struct stack_index *stacks;
+    const struct profile_stack **alone_stacks, **contended_stacks; /* as alone and contended */
     uint32_t *object_thread; /* by object: one that reaches it through whatever field, or SEVERAL */
     bool *object_ranked;     /* by object: is in a ranked row */
     bool *thread_ranked;     /* by thread: reaches an object that is */
@@ -140,10 +143,16 @@ static void place(struct builder *builder, const struct entry *entry, enum part 
     }
 }
 
-static void add_row(struct builder *builder, struct row **list, struct entry *entries)
+static void add_row(struct builder *builder, struct row **list, struct entry *entries,
+                    const struct profile_stack **stacks)
 {
-    if (arrlenu(entries) > 0)
-        arrput(*list, row_sum(builder->profile, builder->rows, entries, arrlenu(entries)));
+    struct row row;
+
+    if (arrlenu(entries) == 0)
+        return;
+    row = row_sum(builder->profile, builder->rows, entries, arrlenu(entries));
+    row_add_stacks(builder->stacks, builder->rows, &row, stacks, arrlenu(stacks));
+    arrput(*list, row);
 }
 
 /* Those of the ranked row that was added last. */
@@ -166,16 +175,21 @@ static void add_group(struct builder *builder, size_t begin, size_t end)
 
     arrsetlen(builder->alone, 0);
     arrsetlen(builder->contended, 0);
+    arrsetlen(builder->alone_stacks, 0);
+    arrsetlen(builder->contended_stacks, 0);
     for (size_t next; begin < end; begin = next) {
         next = object_end(entries, begin, end);
         enum part part = part_of(builder->profile, &entries[begin], next - begin);
 
         for (size_t i = begin; i < next; i++)
             place(builder, &entries[i], part);
+        if (part != COLD)
+            stack_index_find(builder->stacks, entries[begin].object, entries[begin].field,
+                             part == ALONE ? &builder->alone_stacks : &builder->contended_stacks);
     }
-    add_row(builder, &builder->rows->ranked, builder->contended);
+    add_row(builder, &builder->rows->ranked, builder->contended, builder->contended_stacks);
     add_lines(builder);
-    add_row(builder, &builder->rows->single, builder->alone);
+    add_row(builder, &builder->rows->single, builder->alone, builder->alone_stacks);
 }
 
 static void add_groups(struct builder *builder)
@@ -269,13 +283,17 @@ static void free_builder(struct builder *builder)
     arrfree(builder->alone);
     arrfree(builder->contended);
     arrfree(builder->lines);
+    arrfree(builder->alone_stacks);
+    arrfree(builder->contended_stacks);
+    stack_index_free(builder->stacks);
     free(builder->object_thread);
     free(builder->object_ranked);
     free(builder->thread_ranked);
 }
 
-/* No row has more sites or names than counts: room for all can be had at once, and never moves. */
-static struct rows *rows_new(size_t counts)
+/* No row has more sites or names than counts, or more stacks than the profile: room for all can be had at once, and never
+ * moves. */
+static struct rows *rows_new(size_t counts, size_t stacks)
 {
     struct rows *rows = calloc(1, sizeof(*rows));
 
@@ -283,7 +301,8 @@ static struct rows *rows_new(size_t counts)
         return NULL;
     rows->sites = malloc(counts * sizeof(*rows->sites));
     rows->names = malloc(counts * sizeof(*rows->names));
-    if (rows->sites && rows->names)
+    rows->stacks = malloc((stacks + 1) * sizeof(*rows->stacks));
+    if (rows->sites && rows->names && rows->stacks)
         return rows;
     rows_free(rows);
     return NULL;
@@ -294,13 +313,14 @@ struct rows *rows_build(const struct profile *profile, const struct metric *key)
     size_t objects = arrlenu(profile->objects);
     struct builder builder = {
         .profile = profile,
-        .rows = rows_new(arrlenu(profile->counts)),
+        .rows = rows_new(arrlenu(profile->counts), arrlenu(profile->stacks)),
+        .stacks = stack_index_new(profile),
         .object_thread = calloc(objects, sizeof(uint32_t)),
         .object_ranked = calloc(objects, sizeof(bool)),
         .thread_ranked = calloc(arrlenu(profile->threads), sizeof(bool)),
     };
 
-    if (!builder.rows || !builder.object_thread || !builder.object_ranked || !builder.thread_ranked) {
+    if (!builder.rows || !builder.stacks || !builder.object_thread || !builder.object_ranked || !builder.thread_ranked) {
         fail("cannot sum the profile: out of memory");
         free_builder(&builder);
         rows_free(builder.rows);
@@ -325,5 +345,6 @@ void rows_free(struct rows *rows)
     arrfree(rows->owned);
     free(rows->sites);
     free(rows->names);
+    free(rows->stacks);
     free(rows);
 }

@@ -13,6 +13,13 @@ struct row_site {
     uint64_t decrefs, increfs, handoffs, retries, bounces;
 };
 
+/* A Python stack under which a C function was seen to do the row's operations. */
+struct row_stack {
+    const char *function;
+    uint32_t node;          /* of the profile: the top frame */
+    uint64_t hits;
+};
+
 /* One (type, field, object). Strings belong to the profile. */
 struct row {
     const char *type;
@@ -31,6 +38,11 @@ struct row {
     uint64_t address;       /* 0 where several objects share the name, or in a fold */
     uint64_t objects;       /* objects behind the row; for a fold a lower bound */
     uint64_t decrefs, increfs, handoffs, retries, bounces;
+    struct row_stack *stacks; /* hottest first */
+    uint32_t stack_count;
+    uint32_t frame;         /* of the profile: the Python line that was on top most often; 0 where none was seen */
+    uint64_t stack_hits;    /* of all stacks */
+    const char *place;      /* that line, short: "nested.py:22 in func"; "" for none */
     bool fold;
     uint32_t line;          /* ranked rows of one number, not 0, have objects that share a 64-byte line */
 };
@@ -62,13 +74,17 @@ struct rows {
     char **owned;           /* strings that the rows made themselves */
     struct row_site *sites; /* where the sites of all rows lie, ... */
     const char **names;     /* ... and their threads' names */
-    size_t used_sites, used_names;
+    struct row_stack *stacks; /* ... and their stacks */
+    size_t used_sites, used_names, used_stacks;
 };
 
 /* Sums counts into rows and sorts both lists by key (NULL: ops), descending; ties by ops, then by names, so that
  * the order is the same in every run. The rows borrow from profile; free them first. */
 struct rows *rows_build(const struct profile *profile, const struct metric *key);
 void rows_free(struct rows *rows); /* takes NULL */
+
+/* "nested.py:22 in func" of a frame of the profile, malloc'ed; NULL only without memory. */
+char *frame_label(const struct profile *profile, uint32_t frame);
 
 /* Negative where a stands before b in a list that is sorted by key. */
 int row_order(const struct row *a, const struct row *b, const struct metric *key);

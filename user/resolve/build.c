@@ -13,6 +13,7 @@
 #include "resolve/name.h"
 #include "resolve/neighbours.h"
 #include "resolve/place.h"
+#include "resolve/tree.h"
 #include "util/array.h"
 
 /* What a key of BPF's became in the profile, so that it is worked out once. */
@@ -43,6 +44,7 @@ struct builder {
     struct known_type *types;
     struct known_place *places;
     struct known_thread *threads;
+    struct tree *tree;
     uint32_t first_target;        /* the profile's number of the session's target 0 */
 };
 
@@ -319,6 +321,7 @@ static void add_row(struct builder *builder, const struct collected_row *row)
 
     count.object = object_number(builder, row);
     count.thread = thread_number(builder, row->key.target, row->key.tid);
+    tree_add_row(builder->tree, row, count.object, count.site, count.field);
     arrput(builder->profile->counts, count);
 }
 
@@ -355,6 +358,10 @@ static void fill_meta(const struct session *session, const char *command, struct
     profile->meta.lost = session->stats[ABI_STAT_LOST];
     profile->meta.lost_names = session->stats[ABI_STAT_LOST_EVENTS];
     profile->meta.owner_increfs = session->stats[ABI_STAT_OWNER_INCREFS];
+    profile->meta.stack_period = session->stack_period;
+    profile->meta.stacks = session->stats[ABI_STAT_WALKS];
+    profile->meta.stacks_truncated = session->stats[ABI_STAT_TRUNCATED];
+    profile->meta.stacks_failed = session->stats[ABI_STAT_FAILED] + session->stats[ABI_STAT_LOST_STACKS];
     profile->meta.complete = profile->meta.lost == 0;
 }
 
@@ -367,10 +374,13 @@ struct profile *build_profile(const struct session *session, const struct live *
     builder.first_target = arrlenu(builder.profile->targets);
     for (size_t i = 0; i < arrlenu(session->targets); i++)
         add_target(&builder, &session->targets[i]);
+    builder.tree = tree_new(stacks_of(live), builder.profile);
     for (ptrdiff_t i = 0; i < hmlen(collector->rows); i++)
         add_row(&builder, &collector->rows[i]);
     for (ptrdiff_t i = 0; i < hmlen(collector->folds); i++)
         add_fold(&builder, &collector->folds[i]);
+    tree_finish(builder.tree);
+    tree_free(builder.tree);
     hmfree(builder.objects);
     hmfree(builder.types);
     hmfree(builder.places);

@@ -5,10 +5,12 @@
 #include "resolve/held.h"
 #include "resolve/neighbours.h"
 #include "resolve/position.h"
+#include "resolve/stacks.h"
 #include "util/array.h"
 
 static const struct live_lookup *const lookups[] = {
-    &live_positions,
+    &live_positions, /* code objects first: they go soonest */
+    &live_stacks,
     &live_held,
     &live_neighbours,
 };

@@ -1,0 +1,187 @@
+#include "resolve/stacks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/array.h"
+
+/* Bounds, so that a program with ever new stacks does not take hotref's memory. */
+enum { MOST_NODES = 1 << 18, MOST_ROW_STACKS = 512 };
+
+enum { FRAME_NONE, FRAME_TRUNCATED, FRAME_UNKNOWN };
+
+struct stack_row {
+    struct abi_key key; /* as collect_key() makes it */
+    struct stack_hits *value;
+};
+
+struct frame_key {
+    uint64_t code;
+    uint32_t version, instr;
+    uint64_t target;
+};
+struct known_frame {
+    struct frame_key key;
+    uint32_t value;
+};
+
+struct known_node {
+    struct stack_node key;
+    uint32_t value;
+};
+
+/* What has come of a thread's stack so far, top frame first. */
+struct stack_part {
+    uint32_t key; /* tid */
+    struct abi_stack_frame *value;
+};
+
+static void *start(void)
+{
+    struct stacks *stacks = calloc(1, sizeof(*stacks));
+
+    arrput(stacks->frames, ((struct stack_frame){"", "", 0}));
+    arrput(stacks->frames, ((struct stack_frame){"[truncated]", "", 0}));
+    arrput(stacks->frames, ((struct stack_frame){"[unknown]", "", 0}));
+    arrput(stacks->nodes, ((struct stack_node){0}));
+    return stacks;
+}
+
+/* Frames of several instructions of one line are the same place, but that is the profile's to see. */
+static uint32_t frame_number(struct stacks *stacks, struct live_target *target, const struct abi_stack_frame *frame)
+{
+    struct frame_key key = {frame->code, frame->code_version, frame->instr, target->number};
+    ptrdiff_t known = hmgeti(stacks->known_frames, key);
+    struct stack_frame added = {0};
+    const struct pycode *code;
+
+    if (known >= 0)
+        return stacks->known_frames[known].value;
+    code = pycode_cached(&target->codes, &target->memory, frame->code, frame->code_version);
+    if (!code) {
+        hmput(stacks->known_frames, key, FRAME_UNKNOWN);
+        return FRAME_UNKNOWN;
+    }
+    added.qualname = code->qualname;
+    added.file = code->filename;
+    added.line = frame->instr == ABI_NO_INSTR ? 0 : pycode_line(code, frame->instr);
+    hmput(stacks->known_frames, key, arrlenu(stacks->frames));
+    arrput(stacks->frames, added);
+    return arrlenu(stacks->frames) - 1;
+}
+
+static uint32_t node_number(struct stacks *stacks, uint32_t parent, uint32_t frame)
+{
+    struct stack_node node = {parent, frame};
+    ptrdiff_t known = hmgeti(stacks->known_nodes, node);
+
+    if (known >= 0)
+        return stacks->known_nodes[known].value;
+    if (arrlenu(stacks->nodes) >= MOST_NODES)
+        return 0;
+    hmput(stacks->known_nodes, node, arrlenu(stacks->nodes));
+    arrput(stacks->nodes, node);
+    return arrlenu(stacks->nodes) - 1;
+}
+
+static uint32_t whole_stack(struct stacks *stacks, struct live_target *target, const struct abi_stack_frame *frames,
+                            bool truncated)
+{
+    uint32_t node = truncated ? node_number(stacks, 0, FRAME_TRUNCATED) : 0;
+
+    for (size_t i = arrlenu(frames); i-- > 0;) {
+        uint32_t next = node_number(stacks, node, frame_number(stacks, target, &frames[i]));
+
+        if (!next)
+            return 0;
+        node = next;
+    }
+    return node;
+}
+
+static void add_hit(struct stacks *stacks, const struct abi_stack *event, uint32_t node)
+{
+    struct abi_row row = {.identity = event->identity /* life and all */, .type = event->type};
+    struct abi_key key = collect_key(&event->key, &row);
+    ptrdiff_t at = hmgeti(stacks->rows, key);
+    struct stack_hits **hits;
+
+    if (at < 0) {
+        hmput(stacks->rows, key, NULL);
+        at = hmgeti(stacks->rows, key);
+    }
+    hits = &stacks->rows[at].value;
+    if (hmgeti(*hits, node) < 0 && hmlen(*hits) >= MOST_ROW_STACKS)
+        return;
+    hmput(*hits, node, hmget(*hits, node) + 1);
+}
+
+/* The frames that came before from this thread; emptied where the message is not the one to follow them. */
+static struct stack_part *part_of(struct stacks *stacks, const struct abi_stack *event)
+{
+    uint32_t tid = event->key.tid;
+    ptrdiff_t at = hmgeti(stacks->parts, tid);
+
+    if (at < 0) {
+        hmput(stacks->parts, tid, NULL);
+        at = hmgeti(stacks->parts, tid);
+    }
+    if (event->first != arrlenu(stacks->parts[at].value) || event->first == 0)
+        arrsetlen(stacks->parts[at].value, 0);
+    return &stacks->parts[at];
+}
+
+static void take_event(void *state, struct live_target *target, const struct abi_event_head *head, size_t size)
+{
+    const struct abi_stack *event = (const struct abi_stack *)head;
+    struct stacks *stacks = state;
+    struct stack_part *part;
+    uint32_t node;
+
+    if (head->event != ABI_EVENT_STACK || size < sizeof(*event) || event->count > ABI_STACK_CHUNK)
+        return;
+    part = part_of(stacks, event);
+    if (event->first != arrlenu(part->value))
+        return; /* a message before this one was lost, and counted */
+    for (uint32_t i = 0; i < event->count; i++)
+        arrput(part->value, event->frames[i]);
+    if (event->end == ABI_STACK_MORE)
+        return;
+    node = event->end == ABI_STACK_FAILED
+               ? 0
+               : whole_stack(stacks, target, part->value, event->end == ABI_STACK_TRUNCATED);
+    if (node)
+        add_hit(stacks, event, node);
+    arrsetlen(part->value, 0);
+}
+
+static void stop(void *state)
+{
+    struct stacks *stacks = state;
+
+    for (ptrdiff_t i = 0; i < hmlen(stacks->rows); i++)
+        hmfree(stacks->rows[i].value);
+    for (ptrdiff_t i = 0; i < hmlen(stacks->parts); i++)
+        arrfree(stacks->parts[i].value);
+    hmfree(stacks->rows);
+    hmfree(stacks->parts);
+    hmfree(stacks->known_frames);
+    hmfree(stacks->known_nodes);
+    arrfree(stacks->frames);
+    arrfree(stacks->nodes);
+    free(stacks);
+}
+
+const struct live_lookup live_stacks = {"stacks", start, take_event, NULL, stop};
+
+const struct stacks *stacks_of(const struct live *live)
+{
+    return live_state(live, &live_stacks);
+}
+
+const struct stack_hits *stacks_of_row(const struct stacks *stacks, const struct collected_row *row)
+{
+    ptrdiff_t known = hmgeti(((struct stacks *)stacks)->rows, row->key);
+
+    return known >= 0 ? stacks->rows[known].value : NULL;
+}
