@@ -358,6 +358,29 @@ static const char carried[] = "\x48\x8b\x47\x10"         /* 1980: mov 0x10(%rdi)
                               "\x75\xe4"                 /* 199a: jne 1980 */
                               "\xc3";                    /* 199c: ret */
 
+/* A way that comes from behind, and one that comes round again: the retries look at the same address all the while. */
+static const char from_behind[] = "\x48\x8b\x47\x20"     /* 19c0: mov 0x20(%rdi),%rax */
+                                  "\x48\x85\xc0"         /* 19c4: test %rax,%rax */
+                                  "\x74\x14"             /* 19c7: je 19dd */
+                                  "\x48\x8d\x48\x10"     /* 19c9: lea 0x10(%rax),%rcx */
+                                  "\x48\x8b\x40\x10"     /* 19cd: mov 0x10(%rax),%rax */
+                                  "\x48\x8d\x50\xfc"     /* 19d1: lea -0x4(%rax),%rdx */
+                                  "\xf0\x48\x0f\xb1\x11" /* 19d5: lock cmpxchg %rdx,(%rcx) */
+                                  "\x75\xf5"             /* 19da: jne 19d1 */
+                                  "\xc3"                 /* 19dc: ret */
+                                  "\x48\x8b\x47\x28"     /* 19dd: mov 0x28(%rdi),%rax */
+                                  "\xeb\xe6";            /* 19e1: jmp 19c9 */
+
+static const char in_a_loop[] = "\x48\x8d\x4f\x10"     /* 1a00: lea 0x10(%rdi),%rcx */
+                                "\x48\x8b\x47\x10"     /* 1a04: mov 0x10(%rdi),%rax */
+                                "\x48\x8d\x50\xfc"     /* 1a08: lea -0x4(%rax),%rdx */
+                                "\xf0\x48\x0f\xb1\x11" /* 1a0c: lock cmpxchg %rdx,(%rcx) */
+                                "\x75\xf5"             /* 1a11: jne 1a08 */
+                                "\x48\x8b\x7f\x20"     /* 1a13: mov 0x20(%rdi),%rdi */
+                                "\x48\x85\xff"         /* 1a17: test %rdi,%rdi */
+                                "\x75\xe4"             /* 1a1a: jne 1a00 */
+                                "\xc3";                /* 1a1c: ret */
+
 static const struct code_piece pieces[] = {
     CODE(GCC_DECREF, gcc_decref),
     CODE(CLANG_DECREF, clang_decref),
@@ -381,6 +404,8 @@ static const struct code_piece pieces[] = {
     CODE(0x1900, two_ways),
     CODE(0x1940, rotated),
     CODE(0x1980, carried),
+    CODE(0x19c0, from_behind),
+    CODE(0x1a00, in_a_loop),
     END_OF_CODE,
 };
 
@@ -464,6 +489,18 @@ static void rotated_decrement(void **state)
     (void)state;
     check_meaning(&code, 0x1958, "decrement rdi");
     code_flow_free(&code);
+}
+
+/* Each was lost: what a retry had taken round before the object's pointer differed by its way was taken to differ too. */
+static void decrements_in_loops(void **state)
+{
+    struct code_flow behind = function_at(0x19c0), loop = function_at(0x1a00);
+
+    (void)state;
+    check_meaning(&behind, 0x19d5, "decrement phi");
+    check_meaning(&loop, 0x1a0c, "decrement phi");
+    code_flow_free(&behind);
+    code_flow_free(&loop);
 }
 
 /* One exchange for both new values, of which a branch chose one. */
@@ -678,6 +715,7 @@ int main(void)
         cmocka_unit_test(gcc_decrement),
         cmocka_unit_test(clang_decrement),
         cmocka_unit_test(rotated_decrement),
+        cmocka_unit_test(decrements_in_loops),
         cmocka_unit_test(inlined_decrement),
         cmocka_unit_test(static_object_counts),
         cmocka_unit_test(try_increments),

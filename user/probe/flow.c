@@ -7,6 +7,8 @@
 
 /* A stack variable whose address is taken may be written through it, this far. */
 #define ESCAPED_BYTES 64
+/* How often the fixed point is looked for again without the PHIs that were none. */
+#define MAX_PASSES 4
 /* A graph that has not settled after so many rounds is taken to differ everywhere, which settles at once. */
 #define MAX_ROUNDS 64
 
@@ -23,7 +25,9 @@ struct flow {
     uint32_t *changed;         /* by block: when its out was last another one, ... */
     uint32_t *looked;          /* ... and when it was last looked at */
     uint32_t clock;
-    value_id *phis;            /* by block and location: a PHI once is a PHI for good */
+    uint32_t *order;           /* the blocks, each behind what leads to it, but for loops */
+    value_id *phis;            /* by block and location: a PHI once is a PHI for good, ... */
+    value_id *made;            /* ... stb_ds array: and all of them */
     value_id entry_rsp;
 };
 
@@ -402,8 +406,10 @@ static value_id phi(struct flow *flow, uint32_t block, uint32_t location)
 {
     value_id *known = &flow->phis[block * FLOW_LOCATIONS + location];
 
-    if (!*known)
+    if (!*known) {
         *known = value(flow, (struct value){.kind = VALUE_PHI, .c = block, .a = location});
+        arrput(flow->made, *known);
+    }
     return *known;
 }
 
@@ -486,6 +492,81 @@ static bool run_block(struct flow *flow, uint32_t number)
     return true;
 }
 
+/* The blocks that each block leads to, from those that lead to each: first[i] to first[i + 1] of the array returned. */
+static uint32_t *successors(const struct unit *unit, uint32_t *first)
+{
+    size_t blocks = arrlenu(unit->blocks);
+    uint32_t *all = calloc(arrlenu(unit->preds) + 1, sizeof(*all)), *used = calloc(blocks + 1, sizeof(*used));
+
+    memset(first, 0, (blocks + 1) * sizeof(*first));
+    for (size_t i = 0; i < arrlenu(unit->preds); i++)
+        first[unit->preds[i] + 1]++;
+    for (size_t number = 0; number < blocks; number++)
+        first[number + 1] += first[number];
+    for (uint32_t number = 0; number < blocks; number++) {
+        const struct block *block = &unit->blocks[number];
+
+        for (uint32_t i = 0; i < block->pred_count; i++) {
+            uint32_t pred = unit->preds[block->preds + i];
+
+            all[first[pred] + used[pred]++] = number;
+        }
+    }
+    free(used);
+    return all;
+}
+
+/* Depth first from start; who is left for good is put before all that were left earlier. */
+static void visit_from(uint32_t start, const uint32_t *first, const uint32_t *next, uint32_t *stack, uint32_t *tried,
+                       uint32_t *order, uint32_t *before)
+{
+    uint32_t depth = 0;
+
+    if (tried[start])
+        return;
+    tried[start] = 1;
+    stack[depth++] = start;
+    while (depth > 0) {
+        uint32_t number = stack[depth - 1], at = first[number] + tried[number] - 1;
+
+        if (at == first[number + 1]) {
+            order[--*before] = number;
+            depth--;
+            continue;
+        }
+        tried[number]++;
+        if (tried[next[at]])
+            continue;
+        tried[next[at]] = 1;
+        stack[depth++] = next[at];
+    }
+}
+
+/*
+ * Reverse postorder: when a block is looked at for the first time, all that leads to it is known but for loops. In the
+ * order of addresses a cold part at the function's end would come too late, and a value that a loop has taken round by
+ * then differs from the new one for good.
+ */
+static uint32_t *order_blocks(const struct unit *unit)
+{
+    uint32_t blocks = arrlenu(unit->blocks), before = blocks;
+    uint32_t *order = calloc(blocks, sizeof(*order)), *first = calloc(blocks + 1, sizeof(*first));
+    uint32_t *stack = calloc(blocks, sizeof(*stack)), *tried = calloc(blocks, sizeof(*tried));
+    uint32_t *next = successors(unit, first);
+
+    for (uint32_t number = 0; number < blocks; number++) {
+        if (unit->blocks[number].has_entry)
+            visit_from(number, first, next, stack, tried, order, &before);
+    }
+    for (uint32_t number = 0; number < blocks; number++)
+        visit_from(number, first, next, stack, tried, order, &before);
+    free(first);
+    free(stack);
+    free(tried);
+    free(next);
+    return order;
+}
+
 /* After too many rounds everything differs wherever ways meet: then nothing is left that could change for ever. */
 static void give_up(struct flow *flow)
 {
@@ -503,15 +584,87 @@ static void run(struct flow *flow)
 
     memset(flow->in, 0, blocks * sizeof(*flow->in));
     memset(flow->out, 0, blocks * sizeof(*flow->out));
-    memset(flow->phis, 0, blocks * FLOW_LOCATIONS * sizeof(*flow->phis));
     memset(flow->looked, 0, blocks * sizeof(*flow->looked));
     for (int round = 0; changed; round++) {
         changed = false;
         if (round == MAX_ROUNDS)
             give_up(flow);
-        for (uint32_t number = 0; number < blocks; number++)
-            changed |= run_block(flow, number);
+        for (uint32_t i = 0; i < blocks; i++)
+            changed |= run_block(flow, flow->order[i]);
     }
+}
+
+/* What all ways into phi agree on, as far as settled tells of other PHIs (0: nothing yet); phi itself where they differ. */
+static value_id agreed(const struct flow *flow, value_id id, const value_id *settled)
+{
+    const struct value *merged = value_of(flow, id);
+    const struct block *block = &flow->unit->blocks[merged->c];
+    value_id all = 0;
+
+    if (block->has_entry)
+        return id;
+    for (uint32_t i = 0; i < block->pred_count; i++) {
+        const struct flow_state *out = &flow->out[flow->unit->preds[block->preds + i]];
+        value_id input = out->at[merged->a];
+
+        if (!out->at[RSP])
+            continue; /* never reached */
+        if (!input)
+            return id;
+        if (value_of(flow, input)->kind == VALUE_PHI)
+            input = settled[input];
+        if (!input || input == id)
+            continue;
+        if (all && all != input)
+            return id;
+        all = input;
+    }
+    return all;
+}
+
+/*
+ * A value that loops have taken round before it settled has met itself, in an older form, and become a PHI for good,
+ * though all ways agree in the end. Such PHIs are forgotten; the others are known from the start of the next run, so that
+ * nothing old goes round again. Returns whether there were any.
+ */
+static bool forget_agreed(struct flow *flow)
+{
+    value_id *settled = calloc(arrlenu(flow->values), sizeof(*settled));
+    bool changed = true, any = false;
+    size_t kept = 0;
+
+    while (changed) {
+        changed = false;
+        for (size_t i = 0; i < arrlenu(flow->made); i++) {
+            value_id id = flow->made[i], now = settled[id] == id ? id : agreed(flow, id, settled);
+
+            changed |= now != settled[id];
+            settled[id] = now;
+        }
+    }
+    for (size_t i = 0; i < arrlenu(flow->made); i++) {
+        value_id id = flow->made[i];
+
+        if (settled[id] == id) {
+            flow->made[kept++] = id;
+            continue;
+        }
+        any |= settled[id] != 0;
+        flow->phis[value_of(flow, id)->c * FLOW_LOCATIONS + value_of(flow, id)->a] = 0;
+    }
+    arrsetlen(flow->made, kept);
+    free(settled);
+    return any;
+}
+
+/* Until no PHI is left on which all ways agree. */
+static void settle(struct flow *flow)
+{
+    memset(flow->phis, 0, arrlenu(flow->unit->blocks) * FLOW_LOCATIONS * sizeof(*flow->phis));
+    arrsetlen(flow->made, 0);
+    run(flow);
+    for (int pass = 1; pass < MAX_PASSES && forget_agreed(flow); pass++)
+        run(flow);
 }
 
 struct flow *flow_new(const struct unit *unit)
@@ -531,10 +684,11 @@ struct flow *flow_new(const struct unit *unit)
     flow->phis = calloc(blocks * FLOW_LOCATIONS, sizeof(*flow->phis));
     flow->changed = calloc(blocks, sizeof(*flow->changed));
     flow->looked = calloc(blocks, sizeof(*flow->looked));
+    flow->order = order_blocks(unit);
     /* An address taken late may matter to what was looked at before: once more, knowing it. */
     do {
         escapes = arrlenu(flow->escapes);
-        run(flow);
+        settle(flow);
     } while (arrlenu(flow->escapes) != escapes);
     return flow;
 }
@@ -545,12 +699,14 @@ void flow_free(struct flow *flow)
         return;
     arrfree(flow->values);
     arrfree(flow->escapes);
+    arrfree(flow->made);
     free(flow->table);
     free(flow->in);
     free(flow->out);
     free(flow->phis);
     free(flow->changed);
     free(flow->looked);
+    free(flow->order);
     free(flow);
 }
 
