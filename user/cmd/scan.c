@@ -59,10 +59,7 @@ static void print_operation(const struct elf_file *file, const struct operation 
         printf(": left out: %s\n", reason(operation));
         return;
     }
-    printf(": %s at 0x%" PRIx64 "%s%s", operation->guarded ? "guard" : "probe", operation->probe,
-           operation->meaning == HIT_COUNTS_IF_NOT ? " where ZF is clear"
-           : operation->guarded                    ? " where ZF is set"
-                                                   : "",
+    printf(": %s at 0x%" PRIx64 "%s", operation->guarded ? "guard" : "probe", operation->probe,
            operation->cost == PROBE_EMULATED ? "" : " (single-stepped: several times dearer)");
     print_spans(operation);
     printf("%s\n", plan_is_inlined(operation) ? ", with --increments" : "");

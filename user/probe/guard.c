@@ -109,10 +109,11 @@ static bool take_way(struct flow *flow, const struct unit *unit, uint32_t number
         return (last->code != OP_JUMP || last->value) && follow(trail, number, object);
     taken = (uint64_t)last->value == address;
     falls = last->address + last->length == address;
-    if (taken == falls || !last->zero_flag || *count == MOST_GUARDS || !is_guard(flow, unit, number, object))
+    /* The atomic is not the owner's, for whom the two sides are equal. */
+    if (taken == falls || !last->zero_flag || taken == last->taken_if_zero || *count == MOST_GUARDS ||
+        !is_guard(flow, unit, number, object))
         return false;
-    guards[(*count)++] = (struct guard){
-        .jump = block->first + block->count - 1, .object = object, .zero = taken == last->taken_if_zero};
+    guards[(*count)++] = (struct guard){.jump = block->first + block->count - 1, .object = object};
     return true;
 }
 

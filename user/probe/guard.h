@@ -4,11 +4,10 @@
 
 #include "probe/scan.h"
 
-/* The conditional jump that tells an object's owner from every other thread. */
+/* The conditional jump that tells an object's owner, for whom ZF is set there, from every other thread. */
 struct guard {
     uint32_t jump;   /* index of the op */
     value_id object; /* as it is known there */
-    bool zero;       /* ZF where the atomic follows */
 };
 
 #define MOST_GUARDS 8

@@ -369,7 +369,7 @@ static void add_guarded(struct sweep *sweep, struct flow *flow, const struct gua
         return;
     for (const struct op *op = &unit->ops[unit->blocks[number].first]; op < jump; op++)
         flow_step(flow, op, &state);
-    put_probe(sweep, jump->address, guard->zero ? HIT_COUNTS_IF_ZERO : HIT_COUNTS_IF_NOT, &operation);
+    put_probe(sweep, jump->address, HIT_COUNTS_IF_NOT, &operation);
     operation.guarded = true;
     if (value_of(flow, guard->object)->kind != VALUE_CONST)
         operation.object = flow_find(flow, &state, guard->object, 0xffff & ~(1u << RSP));

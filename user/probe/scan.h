@@ -61,8 +61,8 @@ struct frame_rule {
 /* What a hit of an operation's probe means. */
 enum hit_meaning {
     HIT_COUNTS = 0,        /* one operation */
-    HIT_COUNTS_IF_ZERO = 1, /* one operation where ZF is set; else another attempt, or one that the owner does */
-    HIT_COUNTS_IF_NOT = 2, /* the other way round */
+    HIT_COUNTS_IF_ZERO = 1, /* one operation where ZF is set; else an attempt that failed */
+    HIT_COUNTS_IF_NOT = 2, /* one operation where ZF is clear; else the owner, who needs no atomic */
 };
 
 /* Instructions [start, end). */
