@@ -1,0 +1,18 @@
+"""gh-123358: a variable of an enclosing function.
+
+3.13, 3.14.0a0, 3.14+: float | closure rate | float 2.5 | 1
+3.13: open: fields from bytecode
+"""
+from case import contend
+
+
+def make():
+    rate = float("2.5")
+
+    def work(iterations):
+        for _ in range(iterations):
+            rate
+    return work
+
+
+contend(make())

@@ -1,0 +1,13 @@
+"""Control: objects that have no count.
+
+3.13, 3.14.0a0, 3.14+: nothing
+"""
+from case import contend
+
+
+def work(iterations):
+    for _ in range(iterations):
+        None, True, 7, "identifier", (), b"", int, ..., 2.5
+
+
+contend(work)

@@ -1,0 +1,34 @@
+"""super() in a method of each thread's own instance.
+
+3.13, 3.14.0a0, 3.14+: cell | closure __class__ | instance of cell | 1
+3.13, 3.14.0a0: tuple | type.tp_mro | instance of tuple | 1
+3.14+: type | Derived.ob_type or local self | type __main__.Derived | 1
+3.14+: function | frame.f_funcobj or attribute .ping | function __main__.Base.ping | 1
+3.14.0a0: function | frame.f_funcobj or attribute .ping | function __main__.Derived.ping | 1
+3.14.0a0: function | attribute .ping | function __main__.Base.ping | 1
+3.14.0a0: function | method.im_func | function __main__.Base.ping | 1
+3.14.0a0: type | closure __class__ | type __main__.Derived | 1
+3.14.0a0: type | super.obj_type | type __main__.Derived | 1
+3.14.0a0: type | super.type | type __main__.Derived | 1
+3.13: open: fields from bytecode
+"""
+from case import contend
+
+
+class Base:
+    def ping(self):
+        pass
+
+
+class Derived(Base):
+    def ping(self):
+        super().ping()
+
+
+def work(iterations):
+    mine = Derived()
+    for _ in range(iterations):
+        mine.ping()
+
+
+contend(work)
