@@ -115,6 +115,19 @@ static void the_first_entry_that_matches_wins(void **state)
     remedies_free(remedies);
 }
 
+static void one_of_several_matches_is_enough(void **state)
+{
+    struct remedies *remedies = table("{\"id\": \"a\", \"match\": [{\"type\": \"dict\", \"field\": \"x\"}, "
+                                      "{\"type\": \"list\", \"field\": \"y\"}], "
+                                      "\"summary\": \"s\", \"what\": \"w\", \"advice\": [\"a\"]}");
+
+    (void)state;
+    assert_string_equal(found(remedies, row("dict", "x", "3.13.5")), "a");
+    assert_string_equal(found(remedies, row("list", "y", "3.13.5")), "a");
+    assert_string_equal(found(remedies, row("dict", "y", "3.13.5")), "none");
+    remedies_free(remedies);
+}
+
 /* Fixed in a patch of 3.14 and before the first release of 3.15. */
 static void an_entry_ends_where_it_is_fixed(void **state)
 {
@@ -245,6 +258,7 @@ int main(void)
         cmocka_unit_test(releases_are_in_order),
         cmocka_unit_test(releases_are_spoken_shortly),
         cmocka_unit_test(the_first_entry_that_matches_wins),
+        cmocka_unit_test(one_of_several_matches_is_enough),
         cmocka_unit_test(an_entry_ends_where_it_is_fixed),
         cmocka_unit_test(an_unknown_release_gets_only_what_holds_for_all),
         cmocka_unit_test(damaged_tables_are_refused),

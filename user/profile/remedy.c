@@ -14,9 +14,13 @@ enum part { TYPE, FIELD, OBJECT, FUNCTION, PARTS };
 
 static const char *const part_names[PARTS] = {"type", "field", "object", "function"};
 
+struct match {
+    const char **patterns[PARTS]; /* stb_ds arrays; NULL: whatever it is */
+};
+
 struct entry {
     struct remedy remedy;
-    const char **patterns[PARTS]; /* stb_ds arrays; NULL: whatever it is */
+    struct match *matches;        /* stb_ds array: one has to */
     const char **advice, **fixed; /* stb_ds arrays, which remedy points to */
     uint32_t since;               /* release; 0: all */
     uint32_t *fixed_releases;     /* stb_ds array */
@@ -46,18 +50,37 @@ static int take_texts(const json_t *value, const char ***texts)
     return arrlenu(*texts) > 0 ? 0 : -1;
 }
 
-static int take_patterns(struct entry *entry, const json_t *match)
+static int take_match(struct entry *entry, const json_t *object)
 {
+    struct match match = {0};
     size_t taken = 0;
+    int status = 0;
 
     for (size_t part = 0; part < PARTS; part++) {
-        const json_t *value = json_object_get(match, part_names[part]);
+        const json_t *value = json_object_get(object, part_names[part]);
 
-        if (value && take_texts(value, &entry->patterns[part]))
-            return -1;
+        if (value && take_texts(value, &match.patterns[part]))
+            status = -1;
         taken += value != NULL;
     }
-    return json_is_object(match) && taken == json_object_size(match) ? 0 : -1;
+    arrput(entry->matches, match);
+    return json_is_object(object) && taken == json_object_size(object) ? status : -1;
+}
+
+/* One match, or an array of them. */
+static int take_matches(struct entry *entry, const json_t *value)
+{
+    size_t i;
+    json_t *each;
+
+    if (!json_is_array(value))
+        return take_match(entry, value);
+    json_array_foreach(value, i, each)
+    {
+        if (take_match(entry, each))
+            return -1;
+    }
+    return arrlenu(entry->matches) > 0 ? 0 : -1;
 }
 
 static int take_releases(struct entry *entry, const json_t *object)
@@ -88,7 +111,7 @@ static int take_entry(struct entry *entry, const json_t *object)
     remedy->fixed_for = json_string_value(json_object_get(object, "fixed_for"));
     remedy->issue = (unsigned)json_integer_value(json_object_get(object, "issue"));
     if (!remedy->id || !remedy->summary || !remedy->what ||
-        take_patterns(entry, json_object_get(object, "match")) || take_releases(entry, object) ||
+        take_matches(entry, json_object_get(object, "match")) || take_releases(entry, object) ||
         take_texts(json_object_get(object, "advice"), &entry->advice))
         return -1;
     remedy->advice = entry->advice;
@@ -128,8 +151,11 @@ struct remedies *remedies_parse(const char *text, size_t size)
 
 static void free_entry(struct entry *entry)
 {
-    for (size_t part = 0; part < PARTS; part++)
-        arrfree(entry->patterns[part]);
+    for (size_t i = 0; i < arrlenu(entry->matches); i++) {
+        for (size_t part = 0; part < PARTS; part++)
+            arrfree(entry->matches[i].patterns[part]);
+    }
+    arrfree(entry->matches);
     arrfree(entry->advice);
     arrfree(entry->fixed);
     arrfree(entry->fixed_releases);
@@ -189,13 +215,22 @@ static bool matches_any(const char *const *patterns, const char *text)
     return !patterns;
 }
 
-static bool speaks_of(const struct entry *entry, const char *const texts[PARTS], uint32_t release)
+static bool matches_all(const struct match *match, const char *const texts[PARTS])
 {
     for (size_t part = 0; part < PARTS; part++) {
-        if (!matches_any(entry->patterns[part], texts[part]))
+        if (!matches_any(match->patterns[part], texts[part]))
             return false;
     }
-    return speaks_of_release(entry, release);
+    return true;
+}
+
+static bool speaks_of(const struct entry *entry, const char *const texts[PARTS], uint32_t release)
+{
+    for (size_t i = 0; i < arrlenu(entry->matches); i++) {
+        if (matches_all(&entry->matches[i], texts))
+            return speaks_of_release(entry, release);
+    }
+    return false;
 }
 
 const struct remedy *remedies_find(const struct remedies *remedies, const struct row *row)
