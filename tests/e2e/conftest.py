@@ -1,5 +1,5 @@
 """The fixtures. Tests that ask for `python` run over every free-threaded interpreter of this machine, those that ask
-for `python313` over the four variants of 3.13."""
+for `python313` over the four variants of 3.13, those that ask for `symbols` over all that are not stripped."""
 import dataclasses
 import functools
 import os
@@ -72,6 +72,7 @@ def pytest_configure():
 def pytest_generate_tests(metafunc):
     chosen = {
         "python": lambda python: True,
+        "symbols": lambda python: python.name != "3.13-stripped",
         "python313": lambda python: python.name in VARIANTS,
     }
     for fixture, wanted in chosen.items():

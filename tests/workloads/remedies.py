@@ -203,32 +203,26 @@ def dataclass_method_remedied(iterations):
         Written(value=1)
 
 
-def decorate(function):
-    @functools.wraps(function)
-    def wrapper():
-        return function()
-    return wrapper
+class StaticMethods:
+    @staticmethod
+    def call():
+        pass
 
 
-@decorate
-def decorated():
-    pass
-
-
-def undecorated():
+def level_function():
     pass
 
 
 @case
 def function_call(iterations):
     for _ in range(iterations):
-        decorated()
+        StaticMethods.call()
 
 
 @remedied
 def function_call_remedied(iterations):
     for _ in range(iterations):
-        undecorated()
+        level_function()
 
 
 # Methods and descriptors.
@@ -424,20 +418,36 @@ def imported_module_remedied(iterations):
         types.ModuleType
 
 
-thread_local = threading.local()
+thread_locals = threading.local()
+
+
+@case
+def thread_local(iterations):
+    thread_locals.present = None
+    for _ in range(iterations):
+        thread_locals.present
+
+
+@remedied
+def thread_local_remedied(iterations):
+    thread_locals.present = None
+    present = thread_locals.present
+    for _ in range(iterations):
+        present
 
 
 @case
 def thread_local_missing(iterations):
     for _ in range(iterations):
-        getattr(thread_local, "missing", None)
+        getattr(thread_locals, "missing", None)
 
 
 @remedied
 def thread_local_missing_remedied(iterations):
-    thread_local.present = None
+    thread_locals.missing = None
+    missing = getattr(thread_locals, "missing", None)
     for _ in range(iterations):
-        getattr(thread_local, "present", None)
+        missing
 
 
 class SharedError(Exception):
@@ -460,8 +470,30 @@ def raised_exception(iterations):
 def raised_exception_remedied(iterations):
     for _ in range(iterations):
         try:
-            raise SharedError
+            raise SharedError()
         except SharedError:
+            pass
+
+
+class RaisedError(Exception):
+    pass
+
+
+@case
+def raised_class(iterations):
+    for _ in range(iterations):
+        try:
+            raise RaisedError
+        except RaisedError:
+            pass
+
+
+@remedied
+def raised_class_remedied(iterations):
+    for _ in range(iterations):
+        try:
+            raise KeyError
+        except KeyError:
             pass
 
 
@@ -508,8 +540,9 @@ def lru_cache_link(iterations):
 
 @remedied
 def lru_cache_link_remedied(iterations):
+    mine = {1: bounded(1)}
     for _ in range(iterations):
-        unbounded(1)
+        mine[1]
 
 
 @case
@@ -544,11 +577,13 @@ def partial_call_remedied(iterations):
         target_of_partial()
 
 
+shared_pattern = re.compile("a+")
+
+
 @case
 def regex_match(iterations):
-    pattern = re.compile("a+")
     for _ in range(iterations):
-        pattern.match("aaa")
+        shared_pattern.match("aaa")
 
 
 @remedied
