@@ -73,6 +73,7 @@ def pytest_generate_tests(metafunc):
     chosen = {
         "python": lambda python: True,
         "symbols": lambda python: python.name != "3.13-stripped",
+        "symbols313": lambda python: python.name in VARIANTS - {"3.13-stripped"},
         "python313": lambda python: python.name in VARIANTS,
     }
     for fixture, wanted in chosen.items():

@@ -54,8 +54,18 @@ CASES = {
     "c-type-instances": ("type", "type collections.deque"),
     "short-lived-container": ("__main__.Contained", INSTANCE + "Contained"),
 }
+# Likewise for nested.py where immortalisation is suppressed, which 3.13 can.
+SUPPRESSED = {
+    "nested-function-code": ("code", "function.func_code"),
+    "nested-function-globals": ("dict", "function.func_globals"),
+    "nested-function-builtins": ("dict", "function.func_builtins"),
+    "nested-function-builtins-module": ("module", None),
+    "frame-code": ("code", "frame.f_executable"),
+    "instance-type": ("type", "Made.ob_type"),
+}
+
 # Entries that know a C function by its name, in builds whose compiler has put that function into its caller.
-INLINED = {("raised-exception", "3.13-clang"), ("raised-exception", "3.13-lto")}
+INLINED = {("raised-exception", "3.13-clang"), ("raised-exception", "3.13-lto"), ("c-type-instances", "3.13-lto")}
 
 
 def test_the_table_is_as_its_schema_says():
@@ -123,3 +133,17 @@ def test_a_row_is_given_the_remedy_of_its_case(recorded, symbols, case):
 @pytest.mark.parametrize("case", CASES)
 def test_who_follows_the_advice_is_rid_of_it(recorded, python, case):
     assert not hot(recorded(python, "--remedied"), case)
+
+
+@pytest.fixture(scope="module")
+def suppressed(recorded):
+    return lambda python: recorded(python, "--case", "suppressed", "--suppress-immortalization")
+
+
+@pytest.mark.parametrize("case", SUPPRESSED)
+def test_what_3_13_makes_immortal_has_its_remedies(suppressed, symbols313, case):
+    type_name, field = SUPPRESSED[case]
+    rows = [row for row in matching(suppressed(symbols313).ranked, type=type_name)
+            if row["ops"] >= 1.5 * ITERATIONS and field in (None, row["field"])]
+
+    assert case in remedies_of(rows)

@@ -808,13 +808,37 @@ def closure_value_remedied(iterations):
     reader_of(Captured())(iterations)
 
 
+class Made:
+    pass
+
+
+def suppressed(iterations):
+    """For 3.13 with --suppress-immortalization: what is immortal there otherwise."""
+    for _ in range(iterations):
+        def inner():
+            pass
+        inner()
+        Made()
+
+
+def suppress_immortalization():
+    import _testinternalcapi
+    _testinternalcapi.suppress_immortalization(True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--iterations", type=int, default=1_000)
-    parser.add_argument("--case", choices=CASES)
+    parser.add_argument("--case", choices=[*CASES, "suppressed"])
+    parser.add_argument("--suppress-immortalization", action="store_true")
     parser.add_argument("--remedied", action="store_true")
     options = parser.parse_args()
+    if options.suppress_immortalization:
+        suppress_immortalization()
     cases = REMEDIED if options.remedied else CASES
+    if options.case == "suppressed":
+        run_together(*[(suppressed, options.iterations)] * 2)
+        return
     for name in [options.case] if options.case else cases:
         run_together(*[(cases[name], options.iterations)] * 2)
 
