@@ -9,8 +9,9 @@
 
 #define MOST_HELD 16384          /* objects that are kept in mind */
 #define MOST_TRIES 5             /* while memory changes under the walk */
-#define FIRST_ALLOWANCE 200e6    /* nanoseconds of CPU time */
-#define SHARE 0.01               /* of a processor */
+#define FIRST_ALLOWANCE 100e6    /* nanoseconds of CPU time */
+#define SHARE 0.005              /* of a processor */
+#define REST 3                   /* times what the last look took: what comes meanwhile is looked for together */
 #define LOOK_AGAIN_NS 1000000000
 
 enum state {
@@ -32,7 +33,7 @@ struct held {
     struct held_object *objects; /* stb_ds hash map */
     struct live_target *targets[ABI_TARGETS];
     size_t asked;
-    double allowance;            /* nanoseconds */
+    double allowance, cost;      /* nanoseconds; of the last look */
     uint64_t filled_at, looked_at; /* monotonic clock */
 };
 
@@ -178,15 +179,18 @@ static void idle(void *state, bool last)
     refill(held, now);
     if (last || (now - held->looked_at > LOOK_AGAIN_NS && held->allowance > FIRST_ALLOWANCE / 2))
         ask_again(held);
-    if (!held->asked || (held->allowance <= 0 && !last))
+    if (!held->asked)
+        return;
+    if (!last && (held->allowance <= 0 || now - held->looked_at < (uint64_t)(REST * held->cost)))
         return;
     before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     for (size_t i = 0; i < ABI_TARGETS; i++) {
         if (held->targets[i] && held->targets[i]->target->state.live)
             look(held, held->targets[i]);
     }
-    held->allowance -= (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - before);
-    held->looked_at = now;
+    held->cost = (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - before);
+    held->allowance -= held->cost;
+    held->looked_at = clock_ns(CLOCK_MONOTONIC);
 }
 
 const struct live_lookup live_held = {"held", start, take_event, idle, stop};

@@ -5,9 +5,9 @@
 #include "resolve/live.h"
 
 /*
- * Looks once two threads have operated on an object, in the time that it may take: 1 % of a processor's, and a fifth
- * of a second to begin with. Looks again now and then, and whenever another thread or place reaches the object: where
- * the address may have come to another object, there is no name any more.
+ * Looks once two threads have operated on an object, in the time that it may take: half a percent of a processor's,
+ * and a tenth of a second to begin with. Looks again now and then, whenever another thread or place reaches the object,
+ * and at the end: where the address may have come to another object, there is no name any more.
  */
 extern const struct live_lookup live_held;
 

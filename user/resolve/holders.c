@@ -811,13 +811,15 @@ static bool is_settled(const struct walk *walk, uint8_t rank)
     return true;
 }
 
-/* Answers what is final. While the interpreter is being finalized, what is missing was perhaps just cleared. */
+/* Answers what is final, at once: the program may end any moment. While the interpreter is being finalized, what is missing was perhaps just cleared. */
 static int answer(struct walk *walk, uint8_t rank)
 {
     enum holders_answer *answers = calloc(walk->count, sizeof(*answers));
 
     for (size_t i = 0; answers && i < walk->count; i++)
-        answers[i] = is_final(walk, i, rank) ? answer_to(walk, &walk->wanted[i]) : HOLDERS_UNSURE;
+        answers[i] = walk->wanted[i].answer == HOLDERS_UNSURE && is_final(walk, i, rank)
+                         ? answer_to(walk, &walk->wanted[i])
+                         : HOLDERS_UNSURE;
     if (!answers || python_pointer(walk->below, walk->finalizing)) {
         free(answers);
         return -1;
@@ -854,6 +856,8 @@ static int walk_all(struct walk *walk, uint64_t runtime)
         if (rank == RANK_LOCAL - RANK_STEP)
             each_interpreter(walk, runtime, walk_threads);
         walk_rank(walk, rank);
+        if (answer(walk, rank))
+            return 0;
     }
     answer(walk, RANK_END);
     return 0;
