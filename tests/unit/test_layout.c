@@ -223,6 +223,9 @@ static void test_fields(void **state)
     assert_string_equal(layout_field(&v14, "generator", 88 + 16), "gi_iframe.f_funcobj");
     assert_string_equal(layout_field(&v14, "coroutine", 48), "cr_qualname");
     assert_string_equal(layout_field(&v15, "interpreter_frame", 0), "f_executable");
+    assert_string_equal(layout_field(&v13, "re.Match", 56), "pattern");
+    assert_string_equal(layout_field(&v13, "_asyncio.Task", 136), "task_coro");
+    assert_string_equal(layout_field(&v14, "_asyncio.Task", 144), "task_coro");
     assert_null(layout_field(&v13, "function", 33));
     assert_null(layout_field(&v13, "no such type", 32));
     assert_null(layout_field(&v13, "function", UINT64_MAX));
