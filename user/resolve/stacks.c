@@ -105,6 +105,7 @@ static void add_hit(struct stacks *stacks, const struct abi_stack *event, uint32
     struct abi_key key = collect_key(&event->key, &row);
     ptrdiff_t at = hmgeti(stacks->rows, key);
     struct stack_hits **hits;
+    uint64_t before;
 
     if (at < 0) {
         hmput(stacks->rows, key, NULL);
@@ -113,7 +114,8 @@ static void add_hit(struct stacks *stacks, const struct abi_stack *event, uint32
     hits = &stacks->rows[at].value;
     if (hmgeti(*hits, node) < 0 && hmlen(*hits) >= MOST_ROW_STACKS)
         return;
-    hmput(*hits, node, hmget(*hits, node) + 1);
+    before = hmget(*hits, node);
+    hmput(*hits, node, before + 1); /* in one, it would read the new entry before there is anything in it */
 }
 
 /* The frames that came before from this thread; emptied where the message is not the one to follow them. */
