@@ -64,7 +64,7 @@ def with_default(config=Config()):
 
 
 def two_in_a_line():
-    """Two objects whose shared counts lie in the same cache line."""
+    """Two objects whose shared counts lie in the same cache line; None where memory is not given out so."""
     found = {}
     for _ in range(1_000):
         one = object()
@@ -72,7 +72,7 @@ def two_in_a_line():
         if line in found:
             return one, found[line]
         found[line] = one
-    raise AssertionError("no two objects lie in one line")
+    return None, None
 
 
 CONFIG = Config()
