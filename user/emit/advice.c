@@ -231,6 +231,8 @@ static void explain(FILE *out, const struct emit_options *options, const struct 
 
     print_heading(out, options, row, i + 1);
     print_counts(out, options, rows, row);
+    if (row->per_thread_id == ID_NONE)
+        paragraph(out, options, "", "The object has no per-thread id: with one, each thread would count its references for itself.");
     if (earlier)
         fprintf(out, "%*sthe same as row %zu [%s]\n", INDENT, "", earlier, remedy->id);
     else if (remedy)

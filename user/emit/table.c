@@ -321,6 +321,25 @@ static void print_subject(FILE *out, const struct emit_options *options, const s
         print_line(out, options, "exact counts of %zu processes%s%s", count, *command ? ": " : "", command);
 }
 
+/* Rows whose objects could be counted in each thread, and are not. */
+static void print_ids(FILE *out, const struct emit_options *options, const struct rows *rows)
+{
+    char *numbers = NULL, number[NUMBER_SIZE];
+    size_t size, found = 0;
+    FILE *list = open_memstream(&numbers, &size);
+
+    if (!list)
+        return;
+    for (size_t i = 0; i < rows_shown(options, rows->ranked); i++) {
+        if (rows->ranked[i].per_thread_id == ID_NONE)
+            fprintf(list, "%s%s", found++ ? ", " : "", number_grouped(i + 1, number));
+    }
+    if (fclose(list) == 0 && found)
+        print_line(out, options, "no per-thread id: row%s %s; objects that have one are counted in each thread for itself",
+                   found == 1 ? "" : "s", numbers);
+    free(numbers);
+}
+
 static void print_single(FILE *out, const struct emit_options *options, const struct rows *rows)
 {
     char ops[NUMBER_SIZE], count[NUMBER_SIZE], elsewhere[NUMBER_SIZE];
@@ -435,6 +454,7 @@ static void print_all(const struct profile *profile, const struct rows *rows,
         advice_print(out, rows, options, rows_shown(options, rows->ranked));
     fputc_unlocked('\n', out);
     print_lines(out, options, rows);
+    print_ids(out, options, rows);
     print_single(out, options, rows);
     print_increments(out, options, profile);
     print_losses(out, options, profile, rows);
