@@ -75,6 +75,7 @@ struct layout {
     const struct metric *metric[COLUMNS]; /* NULL: a text */
     size_t width[COLUMNS];
     size_t natural[COLUMNS];
+    size_t brief;  /* columns that the rows' places take without their functions */
     size_t number; /* columns that the rows' numbers take; 0: they have none */
     bool cut;
 };
@@ -104,8 +105,36 @@ static size_t widest_text(const struct column *column, const struct row *rows, s
     return widest && widest < heading ? heading : widest;
 }
 
+/* "nested.py:22" of "nested.py:22 in func". */
+static size_t brief_length(const char *place)
+{
+    const char *function = strstr(place, " in ");
+
+    return function ? (size_t)(function - place) : strlen(place);
+}
+
+static char *brief_place(const char *place)
+{
+    return strndup(place, brief_length(place));
+}
+
+static size_t widest_brief(const struct row *rows, size_t count)
+{
+    size_t widest = strlen(columns[PLACE_COLUMN].heading);
+
+    for (size_t i = 0; i < count; i++) {
+        char *brief = brief_place(rows[i].place);
+        size_t width = brief ? text_width(brief) : 0;
+
+        widest = width > widest ? width : widest;
+        free(brief);
+    }
+    return widest;
+}
+
 static void measure(struct layout *layout, const struct row *rows, size_t count)
 {
+    layout->brief = widest_brief(rows, count);
     for (size_t c = 0; c < COLUMNS; c++) {
         layout->metric[c] = columns[c].metric ? metric_find(columns[c].metric) : NULL;
         layout->natural[c] = layout->metric[c] ? number_width(layout->metric[c], rows, count)
@@ -165,9 +194,10 @@ static void narrow_column(struct layout *layout, size_t room, size_t c, size_t l
         layout->width[c] -= smaller(over, layout->width[c] - least);
 }
 
-/* Objects bear a cut better than fields do, as long as enough is left. */
+/* The line is what matters of a place. Objects bear a cut better than fields do, as long as enough is left. */
 static void narrow(struct layout *layout, size_t room)
 {
+    narrow_column(layout, room, PLACE_COLUMN, smaller(layout->brief, columns[PLACE_COLUMN].enough));
     narrow_column(layout, room, OBJECT_COLUMN, OBJECT_READABLE);
     for (size_t c = 0; c < COLUMNS; c++) {
         if (columns[c].text)
@@ -215,6 +245,16 @@ static void print_row_number(FILE *out, const struct layout *layout, size_t row)
         print_number(out, row ? number_grouped(row, number) : "#", layout->number);
 }
 
+static size_t print_text(FILE *out, size_t column, const char *text, size_t width)
+{
+    bool shorten = column == PLACE_COLUMN && width && text_width(text) > width;
+    char *brief = shorten ? brief_place(text) : NULL;
+    size_t used = text_print(out, brief ? brief : text, width);
+
+    free(brief);
+    return used;
+}
+
 /* row NULL: the headings. */
 static void print_row(FILE *out, const struct layout *layout, size_t row_number, const struct row *row)
 {
@@ -233,7 +273,7 @@ static void print_row(FILE *out, const struct layout *layout, size_t row_number,
             print_number(out, row ? number_grouped(metric->of(row), number) : metric->heading, width);
             continue;
         }
-        used = text_print(out, row ? columns[c].text(row) : columns[c].heading, layout->cut ? width : 0);
+        used = print_text(out, c, row ? columns[c].text(row) : columns[c].heading, layout->cut ? width : 0);
         if (c < last)
             text_pad(out, width > used ? width - used : 0);
     }

@@ -112,10 +112,11 @@ static void add_hit(struct stacks *stacks, const struct abi_stack *event, uint32
         at = hmgeti(stacks->rows, key);
     }
     hits = &stacks->rows[at].value;
-    if (hmgeti(*hits, node) < 0 && hmlen(*hits) >= MOST_ROW_STACKS)
-        return;
-    before = hmget(*hits, node);
-    hmput(*hits, node, before + 1); /* in one, it would read the new entry before there is anything in it */
+    at = hmgeti(*hits, node);
+    if (at >= 0)
+        (*hits)[at].value++;
+    else if (hmlen(*hits) < MOST_ROW_STACKS)
+        hmput(*hits, node, 1);
 }
 
 /* The frames that came before from this thread; emptied where the message is not the one to follow them. */
