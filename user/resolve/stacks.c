@@ -105,7 +105,6 @@ static void add_hit(struct stacks *stacks, const struct abi_stack *event, uint32
     struct abi_key key = collect_key(&event->key, &row);
     ptrdiff_t at = hmgeti(stacks->rows, key);
     struct stack_hits **hits;
-    uint64_t before;
 
     if (at < 0) {
         hmput(stacks->rows, key, NULL);
