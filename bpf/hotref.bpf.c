@@ -176,6 +176,13 @@ struct {
 } in_flight SEC(".maps");
 
 struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, ABI_TARGETS);
+    __type(key, u32); /* tgid */
+    __type(value, struct abi_follow);
+} followed SEC(".maps");
+
+struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, ABI_STATS);
     __type(key, u32);
@@ -1468,12 +1475,48 @@ int on_exit(void *ctx)
     return 0;
 }
 
+/* The current process has other code than before: the user side looks at it, while it is held or while it runs. */
+static __always_inline void note_change(u32 tgid)
+{
+    struct abi_follow *follow = bpf_map_lookup_elem(&followed, &tgid);
+    struct abi_event *event;
+
+    if (!follow)
+        return;
+    follow->changed_ns = bpf_ktime_get_ns();
+    __sync_fetch_and_add(&follow->changes, 1);
+    /* Not before the signal is on its way: the one that lets it go again must not overtake it. */
+    if (follow->hold && !bpf_send_signal(SIGSTOP))
+        follow->held = 1;
+    event = new_event(ABI_EVENT_CODE, 0);
+    if (event)
+        bpf_ringbuf_submit(event, 0);
+}
+
 SEC("raw_tp/sched_process_exec")
 int on_exec(void *ctx)
 {
     struct search search = {.tgid = bpf_get_current_pid_tgid() >> 32, .end = ABI_END_EXEC};
 
     bpf_loop(ABI_TARGETS, end_target, &search, 0);
+    note_change(search.tgid);
+    return 0;
+}
+
+#define RT_CONSISTENT 0 /* elf/link.h of glibc (2.36), include/link.h of musl (1.2) */
+
+/*
+ * The dynamic loader calls a function of its own, for debuggers, before and after it maps libraries; after it means that
+ * none of their code has run yet. The cookie leads from that function to the loader's state.
+ */
+SEC("uprobe")
+int on_loader(struct pt_regs *ctx)
+{
+    u32 state = 0;
+
+    if (!bpf_probe_read_user(&state, sizeof(state), (void *)(ctx->rip + bpf_get_attach_cookie(ctx))) &&
+        state == RT_CONSISTENT)
+        note_change(bpf_get_current_pid_tgid() >> 32);
     return 0;
 }
 

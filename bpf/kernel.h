@@ -26,6 +26,7 @@ struct bpf_raw_tracepoint_args {
     u64 args[0];
 };
 
+#define SIGSTOP 19 /* include/uapi/asm-generic/signal.h */
 #define BPF_ANY 0
 #define BPF_NOEXIST 1
 #define BPF_F_INNER_MAP (1u << 12)

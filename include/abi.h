@@ -128,6 +128,14 @@ struct abi_target {
     u64 children;         /* processes that it started */
 };
 
+/* A process whose execs and new mappings of code are to be told of. */
+struct abi_follow {
+    u32 hold;             /* 1: it is stopped (SIGSTOP) wherever that happens, so that nothing runs unseen */
+    u32 held;             /* 1: it has been stopped and not been let go since */
+    u64 changes;
+    u64 changed_ns;       /* when the last one was; monotonic clock */
+};
+
 enum abi_end { ABI_END_RUNNING = 0, ABI_END_EXIT = 1, ABI_END_EXEC = 2 };
 
 /* How base_type came about. */
@@ -268,6 +276,7 @@ enum abi_event_kind {
     ABI_EVENT_FULL = 5,   /* the rows should be taken */
     ABI_EVENT_BYTECODE = 6, /* struct abi_bytecode: where Python code stood when a row with key.code was described */
     ABI_EVENT_STACK = 7,  /* struct abi_stack */
+    ABI_EVENT_CODE = 8,   /* a followed process has new code; see abi_follow */
 };
 
 /* Every event starts so. */

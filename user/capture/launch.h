@@ -1,6 +1,5 @@
 /*
- * A command that hotref starts, held where a Python interpreter appears in it: with everything mapped that the loader
- * maps, before the first instruction of the program itself. It is traced only until then.
+ * A command that hotref starts: a child that waits until everything is ready to watch it, and then runs the command.
  */
 #ifndef HOTREF_CAPTURE_LAUNCH_H
 #define HOTREF_CAPTURE_LAUNCH_H
@@ -8,32 +7,23 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "target/interpreter.h"
-#include "target/process.h"
 #include "util/account.h"
 
 struct launch {
     pid_t pid;
-    bool held;       /* stopped by us, at the interpreter's entry */
     bool ended;
     int wait_status; /* of waitpid(), once it has ended */
     int exec_errno;  /* why the command could not be run; 0 if it could */
+    int go, report;  /* pipes to and from the child, before the command runs */
 };
 
-enum launch_found {
-    LAUNCH_FAILED = -1, /* with a failure; exec_errno tells whether the command was to blame */
-    LAUNCH_ENDED = 0,   /* the command came to its end, and no CPython appeared */
-    LAUNCH_PYTHON = 1,  /* held at the entry of one */
-};
+/* Forks a child that will run argv as account. -1 with a failure. */
+int launch_prepare(char *const *argv, const struct account *account, struct launch *launch);
 
-/* Starts argv as account and follows it through its execs until it is a CPython; fills process and interpreter. */
-enum launch_found launch_start(char *const *argv, const struct account *account, struct launch *launch,
-                               struct process *process, struct interpreter *interpreter);
+/* Lets it run the command. -1 with a failure; exec_errno tells whether the command was to blame. */
+int launch_go(char *const *argv, struct launch *launch);
 
-/* Lets the held process go on, untraced. */
-int launch_release(struct launch *launch);
-
-/* Ends a held process before it did anything. */
+/* Ends the child. */
 void launch_kill(struct launch *launch);
 
 /* Whether the child has ended by now; with wait, waits for that. */

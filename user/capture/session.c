@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,8 @@
 #include <bpf/libbpf.h>
 
 #include "capture/attach.h"
-#include "capture/tables.h"
-#include "hotref.skel.h"
+#include "capture/modules.h"
+#include "capture/session_bpf.h"
 #include "probe/cache.h"
 #include "probe/plan.h"
 #include "util/array.h"
@@ -29,18 +30,8 @@
 /* Looking for threads' names costs the target cache misses: rarely, and not for ever. */
 #define NAME_TRIES 20
 #define NAME_WAIT_MS 5
+#define LOOK_NS 500000000u
 #define MOST_ROWS 65536 /* kept on the user side, before cold ones are folded */
-
-struct session_bpf {
-    struct hotref_bpf *skeleton;
-    struct tables tables;
-    struct ring_buffer *events;
-    struct bpf_link *on_exit, *on_exec, *on_fork;
-    uint32_t active;           /* the rows that BPF writes to */
-    bool full;                 /* BPF asked for them to be taken */
-    size_t threads_seen;       /* when names were last looked for, ... */
-    int name_tries;            /* ... and how often that is still to be done */
-};
 
 static uint64_t now_ns(void)
 {
@@ -60,12 +51,12 @@ struct session *session_new(void)
 
 /* Targets and binaries */
 
-static int find_binary(const struct session *session, const struct interpreter *interpreter)
+static int find_binary(const struct session *session, const struct elf_file *file)
 {
-    const char *build_id = elf_file_build_id(interpreter->file);
+    const char *identity = elf_file_identity(file);
 
     for (size_t i = 0; i < arrlenu(session->binaries); i++) {
-        if (*build_id && strcmp(elf_file_build_id(session->binaries[i].file), build_id) == 0)
+        if (*identity && strcmp(session->binaries[i].identity, identity) == 0)
             return i;
     }
     return -1;
@@ -74,12 +65,12 @@ static int find_binary(const struct session *session, const struct interpreter *
 #define FUNCTION_SIZE 256
 
 /* Whether the inlined increments of the function at address were asked for. */
-static bool matches(struct session *session, const struct interpreter *interpreter, uint64_t address)
+static bool matches(struct session *session, const struct elf_file *file, const char *path, uint64_t address)
 {
     char name[FUNCTION_SIZE];
     bool matched = false;
 
-    elf_file_function_name(interpreter->file, interpreter->path, address, name, sizeof(name));
+    elf_file_function_name(file, path, address, name, sizeof(name));
     for (size_t i = 0; i < arrlenu(session->increments); i++) {
         if (fnmatch(session->increments[i].pattern, name, 0) == 0)
             matched = session->increments[i].matched = true;
@@ -88,7 +79,7 @@ static bool matches(struct session *session, const struct interpreter *interpret
 }
 
 /* Operations come by address, so those of one function follow each other, but for its cold half. */
-static void choose_operations(struct session *session, const struct interpreter *interpreter,
+static void choose_operations(struct session *session, const struct elf_file *file, const char *path,
                               struct session_binary *binary)
 {
     uint64_t function = 0;
@@ -103,7 +94,7 @@ static void choose_operations(struct session *session, const struct interpreter 
             continue;
         if (operation->function != function) {
             function = operation->function;
-            wanted = matches(session, interpreter, function);
+            wanted = matches(session, file, path, function);
             binary->inlined_functions += wanted;
         }
         if (wanted)
@@ -121,10 +112,10 @@ int session_check_increments(const struct session *session)
     return 0;
 }
 
-struct session_coverage session_coverage(const struct session *session, const struct session_target *target,
+struct session_coverage session_coverage(const struct session *session, const struct session_code *code,
                                          enum operation_kind kind)
 {
-    const struct session_binary *binary = &session->binaries[target->binary];
+    const struct session_binary *binary = &session->binaries[code->binary];
     const struct operation *operations = binary->scan->operations;
     struct session_coverage coverage = {0};
 
@@ -137,34 +128,39 @@ struct session_coverage session_coverage(const struct session *session, const st
         coverage.armed += operation->kind == kind &&
                           (!i || operation->address != operations[binary->armed[i - 1]].address);
     }
-    coverage.armed -= target->refused_of[kind] < coverage.armed ? target->refused_of[kind] : coverage.armed;
+    coverage.armed -= code->refused_of[kind] < coverage.armed ? code->refused_of[kind] : coverage.armed;
     return coverage;
 }
 
-static int add_binary(struct session *session, const struct interpreter *interpreter, const char *scans)
+int session_binary_of(struct session *session, const struct elf_file *file, const char *path)
 {
-    struct session_binary binary = {.file = interpreter->file,
-                                    .scan = cache_scan(interpreter->file, scans, session->increments != NULL)};
-    size_t count = arrlenu(session->binaries);
+    int known = find_binary(session, file);
+    struct session_binary binary = {.identity = strdup(elf_file_identity(file))};
 
-    if (!binary.scan)
+    if (known >= 0 || arrlenu(session->binaries) == ABI_BINARIES) {
+        free(binary.identity);
+        return known >= 0 ? known : fail("cannot probe more than %d files at once", ABI_BINARIES);
+    }
+    binary.scan = cache_scan(file, *session->scans ? session->scans : NULL, session->increments != NULL);
+    if (!binary.scan) {
+        free(binary.identity);
         return -1;
-    choose_operations(session, interpreter, &binary);
+    }
+    choose_operations(session, file, path, &binary);
     if (arrlenu(binary.armed) > ABI_BINARY_SITES)
         arrsetlen(binary.armed, ABI_BINARY_SITES);
     arrput(session->binaries, binary);
-    return count;
+    return arrlenu(session->binaries) - 1;
 }
 
-int session_add(struct session *session, struct process *process, struct interpreter *interpreter, const char *scans)
+int session_add(struct session *session, struct process *process, struct interpreter *interpreter)
 {
-    int binary = find_binary(session, interpreter);
-    struct session_target target = {.link = -1, .exit_status = -1};
+    int binary;
+    struct session_target target = {.code = {.link = -1}, .exit_status = -1};
 
     if (arrlenu(session->targets) == ABI_TARGETS)
         return fail("cannot record more than %d processes at once", ABI_TARGETS);
-    if (binary < 0)
-        binary = add_binary(session, interpreter, scans);
+    binary = session_binary_of(session, interpreter->file, interpreter->path);
     if (binary < 0)
         return -1;
     if (!session->binaries[binary].armed)
@@ -172,7 +168,8 @@ int session_add(struct session *session, struct process *process, struct interpr
                     interpreter->path);
     target.process = *process;
     target.interpreter = *interpreter;
-    target.binary = binary;
+    target.code.binary = binary;
+    target.code.bias = interpreter->bias;
     arrput(session->targets, target);
     return 0;
 }
@@ -186,8 +183,7 @@ static int update(struct bpf_map *map, uint32_t key, const void *value)
     return 0;
 }
 
-/* A binary's tables, unless they are there already. */
-static int fill_binary(struct session *session, uint32_t number)
+int session_fill_binary(struct session *session, uint32_t number)
 {
     struct session_binary *binary = &session->binaries[number];
 
@@ -291,7 +287,7 @@ static int fill_target(struct session *session, uint32_t number)
 {
     struct session_target *target = &session->targets[number];
     const struct interpreter *interpreter = &target->interpreter;
-    const struct scan *scan = session->binaries[target->binary].scan;
+    const struct scan *scan = session->binaries[target->code.binary].scan;
     struct abi_layout layout = abi_layout_of(&interpreter->layout);
     uint64_t code_type = elf_file_symbol(interpreter->file, "PyCode_Type");
 
@@ -300,13 +296,13 @@ static int fill_target(struct session *session, uint32_t number)
         .bias = interpreter->bias,
         .text_start = scan->text_start + interpreter->bias,
         .text_end = scan->text_end + interpreter->bias,
-        .binary = target->binary,
+        .binary = target->code.binary,
         .layout = number,
         .code_type = code_type ? code_type + interpreter->bias : 0,
         .runtime = interpreter->runtime,
         .tls = elf_file_thread_symbol(interpreter->file, "_Py_tss_tstate"),
     };
-    if (fill_binary(session, target->binary) || update(session->bpf->skeleton->maps.layouts, number, &layout) ||
+    if (session_fill_binary(session, target->code.binary) || update(session->bpf->skeleton->maps.layouts, number, &layout) ||
         update(session->bpf->skeleton->maps.targets, number, &target->state))
         return -1;
     return fill_types(session, number);
@@ -453,6 +449,7 @@ static int load(struct session *session)
     if (!bpf->skeleton)
         return load_failed();
     bpf_program__set_expected_attach_type(bpf->skeleton->progs.on_operation, ATTACH_UPROBE_MULTI);
+    bpf_program__set_expected_attach_type(bpf->skeleton->progs.on_loader, ATTACH_UPROBE_MULTI);
     *(uint32_t *)&bpf->skeleton->rodata->full_at = ABI_ROWS / ROWS_SHARE / cpus;
     *(uint32_t *)&bpf->skeleton->rodata->plain = bench_level();
     *(uint32_t *)&bpf->skeleton->rodata->stack_period = session->stack_period = stack_period();
@@ -466,46 +463,46 @@ static int load(struct session *session)
     return bpf->events ? 0 : fail_errno("cannot read BPF's ring buffer");
 }
 
-static int attach_target(struct session *session, uint32_t number)
-{
-    struct session_target *target = &session->targets[number];
-    const struct session_binary *binary = &session->binaries[target->binary];
-    size_t count = arrlenu(binary->armed);
-    struct attach_point *points = calloc(count, sizeof(*points));
-    pid_t pid = attach_can_filter_by_process() ? target->process.pid : 0;
-
-    for (size_t i = 0; i < count; i++) {
-        points[i].offset =
-            elf_file_offset(target->interpreter.file, binary->scan->operations[binary->armed[i]].probe);
-        points[i].cookie = (uint64_t)number << 32 | ABI_SITE(target->binary, i);
-    }
-    target->link = attach_points(bpf_program__fd(session->bpf->skeleton->progs.on_operation),
-                                 target->interpreter.open_path, pid, points, count);
-    for (size_t i = 0; i < count; i++) {
-        target->refused += points[i].refused;
-        target->refused_of[binary->scan->operations[binary->armed[i]].kind] += points[i].refused;
-    }
-    free(points);
-    return target->link < 0 ? -1 : 0;
-}
-
 /* A probe that can fire is a breakpoint in the target's memory. */
-static int prove_live(struct session_target *target, const struct session_binary *binary)
+static int prove_live(const struct process *process, struct session_code *code, const struct session_binary *binary)
 {
     size_t count = arrlenu(binary->armed);
 
-    target->live = 0;
+    code->live = 0;
     for (size_t i = 0; i < count; i++) {
-        uint64_t at = binary->scan->operations[binary->armed[i]].probe + target->interpreter.bias;
+        uint64_t at = binary->scan->operations[binary->armed[i]].probe + code->bias;
         uint8_t byte = 0;
 
-        if (process_read(&target->process, at, &byte, 1) == 0)
-            target->live += byte == BREAKPOINT;
+        if (process_read(process, at, &byte, 1) == 0)
+            code->live += byte == BREAKPOINT;
     }
-    if (target->live + target->refused < count)
-        return fail("only %u of %zu probes are live in process %d: what the others count would be missing",
-                    target->live, count - target->refused, target->process.pid);
+    if (code->live + code->refused < count)
+        return fail("only %u of %zu probes are live in process %d: what the others count would be missing", code->live,
+                    count - code->refused, process->pid);
     return 0;
+}
+
+int session_attach(struct session *session, uint32_t number, struct session_code *code, const struct elf_file *file,
+                   const char *open_path)
+{
+    const struct session_binary *binary = &session->binaries[code->binary];
+    const struct process *process = &session->targets[number].process;
+    size_t count = arrlenu(binary->armed);
+    struct attach_point *points = calloc(count, sizeof(*points));
+    pid_t pid = attach_can_filter_by_process() ? process->pid : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        points[i].offset = elf_file_offset(file, binary->scan->operations[binary->armed[i]].probe);
+        points[i].cookie = (uint64_t)number << 32 | ABI_SITE(code->binary, i);
+    }
+    code->link =
+        attach_points(bpf_program__fd(session->bpf->skeleton->progs.on_operation), open_path, pid, points, count);
+    for (size_t i = 0; i < count; i++) {
+        code->refused += points[i].refused;
+        code->refused_of[binary->scan->operations[binary->armed[i]].kind] += points[i].refused;
+    }
+    free(points);
+    return code->link < 0 ? -1 : prove_live(process, code, binary);
 }
 
 /* A process that is gone, or only waits to be reaped, has nothing mapped. */
@@ -514,25 +511,7 @@ static bool is_gone(struct process *process)
     return process_refresh(process) || arrlenu(process->mappings) == 0;
 }
 
-static int start_target(struct session *session, uint32_t number)
-{
-    struct session_target *target = &session->targets[number];
-
-    if (fill_target(session, number) || attach_target(session, number) || prove_live(target, &session->binaries[target->binary])) {
-        if (is_gone(&target->process))
-            fail("process %d ended before its probes were in place: nothing was measured", target->process.pid);
-        return -1;
-    }
-    target->state.live = 1;
-    if (update(session->bpf->skeleton->maps.targets, number, &target->state))
-        return -1;
-    /* Had it ended just before that, nobody would tell. */
-    if (is_gone(&target->process))
-        return fail("process %d ended before its probes were in place: nothing was measured", target->process.pid);
-    return 0;
-}
-
-int session_arm(struct session *session)
+int session_open(struct session *session)
 {
     struct session_bpf *bpf = session->bpf;
 
@@ -545,12 +524,148 @@ int session_arm(struct session *session)
     bpf->on_fork = bpf_program__attach(bpf->skeleton->progs.on_fork);
     if (!bpf->on_exit || !bpf->on_exec || !bpf->on_fork)
         return fail_errno("cannot watch processes exit and exec");
+    return 0;
+}
+
+/* New code */
+
+int session_follow(struct session *session, pid_t pid, bool hold)
+{
+    struct abi_follow follow = {.hold = hold};
+    uint32_t tgid = pid;
+
+    if (bpf_map_update_elem(bpf_map__fd(session->bpf->skeleton->maps.followed), &tgid, &follow, BPF_ANY))
+        return fail_errno("cannot follow process %d", pid);
+    return 0;
+}
+
+void session_watch_loader(struct session *session, const struct process *process)
+{
+    struct loader loader;
+
+    for (size_t i = 0; i < arrlenu(session->bpf->loaders); i++) {
+        if (loader_is_of(&session->bpf->loaders[i], process))
+            return;
+    }
+    if (loader_watch(process, bpf_program__fd(session->bpf->skeleton->progs.on_loader), &loader) == 0)
+        arrput(session->bpf->loaders, loader);
+}
+
+static bool is_watched(const struct session *session, const struct process *process)
+{
+    for (size_t i = 0; i < arrlenu(session->bpf->loaders); i++) {
+        if (loader_is_of(&session->bpf->loaders[i], process))
+            return true;
+    }
+    return false;
+}
+
+static struct abi_follow follow_of(const struct session *session, pid_t pid)
+{
+    struct abi_follow follow = {0};
+    uint32_t tgid = pid;
+
+    bpf_map_lookup_elem(bpf_map__fd(session->bpf->skeleton->maps.followed), &tgid, &follow);
+    return follow;
+}
+
+bool session_is_held(struct session *session, pid_t pid)
+{
+    return follow_of(session, pid).held;
+}
+
+bool session_has_changed(struct session *session, pid_t pid, uint64_t *seen)
+{
+    uint64_t changes = follow_of(session, pid).changes;
+    bool changed = changes != *seen;
+
+    *seen = changes;
+    return changed;
+}
+
+static int start_target(struct session *session, uint32_t number)
+{
+    struct session_target *target = &session->targets[number];
+
+    target->started = true;
+    if (fill_target(session, number) || session_attach(session, number, &target->code, target->interpreter.file,
+                                                       target->interpreter.open_path)) {
+        if (is_gone(&target->process))
+            fail("process %d ended before its probes were in place: nothing was measured", target->process.pid);
+        return -1;
+    }
+    session_watch_loader(session, &target->process);
+    target->blind = !is_watched(session, &target->process);
+    session_has_changed(session, target->process.pid, &target->changes);
+    modules_refresh(session, number, 0);
+    target->state.live = 1;
+    if (update(session->bpf->skeleton->maps.targets, number, &target->state))
+        return -1;
+    /* Had it ended just before that, nobody would tell. */
+    if (is_gone(&target->process))
+        return fail("process %d ended before its probes were in place: nothing was measured", target->process.pid);
+    elf_file_rest(target->interpreter.file);
+    return 0;
+}
+
+int session_arm(struct session *session)
+{
     for (size_t i = 0; i < arrlenu(session->targets); i++) {
-        if (start_target(session, i))
+        if (!session->targets[i].started && start_target(session, i))
             return -1;
     }
-    session->armed_at_ns = now_ns();
+    if (!session->armed_at_ns)
+        session->armed_at_ns = now_ns();
     return 0;
+}
+
+/* Where the loader does not tell of mappings, they are looked at from time to time. */
+static bool must_look(struct session *session)
+{
+    if (now_ns() - session->bpf->looked_ns < LOOK_NS)
+        return false;
+    session->bpf->looked_ns = now_ns();
+    return true;
+}
+
+static void refresh_modules(struct session *session)
+{
+    bool look = must_look(session);
+
+    for (size_t i = 0; i < arrlenu(session->targets); i++) {
+        struct session_target *target = &session->targets[i];
+        struct abi_follow follow = follow_of(session, target->process.pid);
+
+        if (!target->state.live || (!(look && target->blind) && follow.changes == target->changes))
+            continue;
+        target->changes = follow.changes;
+        modules_refresh(session, i, follow.hold ? 0 : follow.changed_ns);
+    }
+}
+
+void session_let_go(struct session *session, pid_t pid)
+{
+    uint32_t tgid = pid;
+    struct abi_follow follow;
+
+    refresh_modules(session); /* what it has loaded just now */
+    follow = follow_of(session, pid);
+    follow.held = 0;
+    bpf_map_update_elem(bpf_map__fd(session->bpf->skeleton->maps.followed), &tgid, &follow, BPF_EXIST);
+    kill(pid, SIGCONT);
+}
+
+/* What an ended target leaves behind would trap in the program that it became, where that maps the same files. */
+static void detach_target(struct session_target *target)
+{
+    if (target->code.link >= 0)
+        close(target->code.link);
+    target->code.link = -1;
+    for (size_t i = 0; i < arrlenu(target->modules); i++) {
+        if (target->modules[i].code.link >= 0)
+            close(target->modules[i].code.link);
+        target->modules[i].code.link = -1;
+    }
 }
 
 /* Running */
@@ -561,6 +676,8 @@ static void refresh_targets(struct session *session)
         struct session_target *target = &session->targets[i];
 
         bpf_map_lookup_elem(bpf_map__fd(session->bpf->skeleton->maps.targets), &i, &target->state);
+        if (target->started && !target->state.live)
+            detach_target(target);
     }
 }
 
@@ -629,6 +746,7 @@ int session_poll(struct session *session, int timeout_ms)
     }
     refresh_targets(session);
     refresh_names(session);
+    refresh_modules(session);
     status = bpf->full ? take_rows(session) : 0;
     observe_pause(session, false);
     return status;
@@ -690,6 +808,32 @@ static void take_stats(struct session *session)
     free(each);
 }
 
+static void close_loaders(struct session *session)
+{
+    for (size_t i = 0; i < arrlenu(session->bpf->loaders); i++)
+        close(session->bpf->loaders[i].link);
+    arrfree(session->bpf->loaders);
+}
+
+/* Nobody is held from here on. */
+static void let_all_go(struct session *session)
+{
+    int map = bpf_map__fd(session->bpf->skeleton->maps.followed);
+    uint32_t tgid;
+
+    bpf_link__destroy(session->bpf->on_exec);
+    session->bpf->on_exec = NULL;
+    close_loaders(session);
+    usleep(1000); /* a program that is running yet may hold one more */
+    while (bpf_map_get_next_key(map, NULL, &tgid) == 0) {
+        struct abi_follow follow = follow_of(session, tgid);
+
+        bpf_map_delete_elem(map, &tgid);
+        if (follow.held)
+            kill(tgid, SIGCONT);
+    }
+}
+
 int session_stop(struct session *session)
 {
     struct session_bpf *bpf = session->bpf;
@@ -700,11 +844,9 @@ int session_stop(struct session *session)
         refresh_threads(&session->targets[i]);
     observe_pause(session, true);
     session->stopped_at_ns = now_ns();
-    for (size_t i = 0; i < arrlenu(session->targets); i++) {
-        if (session->targets[i].link >= 0)
-            close(session->targets[i].link);
-        session->targets[i].link = -1;
-    }
+    for (size_t i = 0; i < arrlenu(session->targets); i++)
+        detach_target(&session->targets[i]);
+    let_all_go(session);
     refresh_targets(session);
     ring_buffer__consume(bpf->events);
     /* Both maps: who was interrupted long ago may have come back to the one that was taken before. */
@@ -717,8 +859,8 @@ int session_stop(struct session *session)
 
 static void free_target(struct session_target *target)
 {
-    if (target->link >= 0)
-        close(target->link);
+    detach_target(target);
+    modules_free(target);
     interpreter_free_threads(target->threads);
     interpreter_close(&target->interpreter);
     process_close(&target->process);
@@ -731,6 +873,7 @@ void session_free(struct session *session)
     for (size_t i = 0; i < arrlenu(session->targets); i++)
         free_target(&session->targets[i]);
     for (size_t i = 0; i < arrlenu(session->binaries); i++) {
+        free(session->binaries[i].identity);
         scan_free(session->binaries[i].scan);
         arrfree(session->binaries[i].armed);
     }
@@ -742,6 +885,7 @@ void session_free(struct session *session)
     bpf_link__destroy(session->bpf->on_exit);
     bpf_link__destroy(session->bpf->on_exec);
     bpf_link__destroy(session->bpf->on_fork);
+    close_loaders(session);
     hotref_bpf__destroy(session->bpf->skeleton);
     free(session->bpf);
     free(session);

@@ -10,9 +10,9 @@
 #include "target/interpreter.h"
 #include "target/process.h"
 
-/* The code of one interpreter, shared by all targets that run it. */
+/* The code of an interpreter or a module, shared by all targets that run it. */
 struct session_binary {
-    const struct elf_file *file;  /* the first target's */
+    char *identity;               /* elf_file_identity() */
     struct scan *scan;
     uint32_t *armed;              /* stb_ds array: the operation of each site, by its number in ABI_SITE() */
     uint32_t inlined_functions;   /* of those whose inlined increments were asked for, how many functions they are in */
@@ -20,14 +20,39 @@ struct session_binary {
     bool filled;                  /* BPF has its tables */
 };
 
-struct session_target {
-    struct process process;
-    struct interpreter interpreter;
+/* A binary as it is loaded in one target, with its probes. */
+struct session_code {
     uint32_t binary;              /* of session.binaries */
-    int link;                     /* -1 before session_arm() */
+    uint64_t bias;
+    int link;                     /* -1 while there are no probes */
     uint32_t refused;             /* probes that the kernel did not take, ... */
     uint32_t refused_of[OPERATION_KINDS]; /* ... by enum operation_kind */
     uint32_t live;                /* probes seen in the target's memory */
+};
+
+/* An extension module, or another library that uses Python's functions. */
+struct session_module {
+    struct session_code code;
+    struct elf_file *file;
+    char *path;                   /* as the process sees it */
+    uint64_t start, end;          /* of its code, in the process */
+    uint64_t late_ns;             /* so long it was mapped before it was counted in; 0 if that was from its start */
+};
+
+struct session_file {
+    uint64_t inode;
+    uint32_t dev_major, dev_minor;
+};
+
+struct session_target {
+    struct process process;
+    struct interpreter interpreter;
+    struct session_code code;     /* of the interpreter */
+    struct session_module *modules; /* stb_ds array */
+    struct session_file *seen;    /* stb_ds array: files with code that were looked into */
+    uint64_t changes;             /* of abi_follow, when that was done last */
+    bool blind;                   /* its loader does not tell of new code: it is looked at now and then */
+    bool started;                 /* its probes are, or were, in place */
     struct abi_target state;      /* as BPF left it */
     struct python_thread *threads; /* as last seen */
     int exit_status;              /* wait status of a child that was launched; -1 where it is not known */
@@ -50,6 +75,7 @@ struct session_observer {
 };
 
 struct session {
+    char scans[512];                  /* folder for cached scans, or "" */
     struct session_glob *increments;  /* stb_ds array, to be filled before targets are added */
     struct session_observer observer; /* to be set before session_arm(), if wanted */
     struct session_target *targets;   /* stb_ds arrays */
@@ -65,21 +91,38 @@ struct session *session_new(void);
 void session_free(struct session *session); /* takes NULL */
 
 /* Adds a process whose interpreter has been found; both become the session's. -1 with a failure where the binary
- * cannot be scanned. At most ABI_TARGETS. scans: folder for cached scans, or NULL. */
-int session_add(struct session *session, struct process *process, struct interpreter *interpreter,
-                const char *scans);
+ * cannot be scanned. At most ABI_TARGETS. */
+int session_add(struct session *session, struct process *process, struct interpreter *interpreter);
 
 /* -1 with a failure where a glob of increments matches nothing in any target. */
 int session_check_increments(const struct session *session);
 
-/* Atomics of one kind in a target's interpreter, and how many of them carry a probe. */
+/* Atomics of one kind in some code, and how many of them carry a probe. */
 struct session_coverage {
     uint32_t found, armed;
 };
-struct session_coverage session_coverage(const struct session *session, const struct session_target *target,
+struct session_coverage session_coverage(const struct session *session, const struct session_code *code,
                                          enum operation_kind kind);
 
-/* Loads the programs, puts the probes, proves on each target that they are there, and starts to count. */
+/* Loads the programs. Nothing is counted yet. */
+int session_open(struct session *session);
+
+/*
+ * Has the process watched for new code: modules that a target loads are counted in from then on. With hold it is stopped
+ * (SIGSTOP) where it execs or has loaded libraries, so that nothing of that runs unseen, until session_let_go(); that is
+ * for a child of hotref's, whose stops nobody else waits for.
+ */
+int session_follow(struct session *session, pid_t pid, bool hold);
+
+/* Has the loader of a followed process tell, which after an exec is another one's. */
+void session_watch_loader(struct session *session, const struct process *process);
+
+/* Whether it is held, or has come to have new code since this was asked last. */
+bool session_is_held(struct session *session, pid_t pid);
+bool session_has_changed(struct session *session, pid_t pid, uint64_t *seen);
+void session_let_go(struct session *session, pid_t pid);
+
+/* Puts the probes in the targets that were added since, proves that they are there, and starts to count. */
 int session_arm(struct session *session);
 
 /* Waits up to timeout_ms for something to happen and takes what there is. -1 with a failure if BPF is in trouble. */

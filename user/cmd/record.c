@@ -210,25 +210,25 @@ static int check_root(void)
 
 /* The cached scans are the invoking user's files, to be read and written as that user. */
 static int add(struct session *session, const struct options *options, struct process *process,
-               struct interpreter *interpreter, const char *scans)
+               struct interpreter *interpreter)
 {
     int status;
 
     if (account_assume(&options->account))
         return fail_errno("cannot become user '%s'", options->account.name);
-    status = session_add(session, process, interpreter, scans);
+    status = session_add(session, process, interpreter);
     account_resume(&options->account);
     return status;
 }
 
-static int add_process(struct session *session, const struct options *options, pid_t pid, const char *scans)
+static int add_process(struct session *session, const struct options *options, pid_t pid)
 {
     struct process process = {0};
     struct interpreter interpreter = {0};
 
     if (process_open(pid, &process))
         return -1;
-    if (interpreter_find(&process, &interpreter) || add(session, options, &process, &interpreter, scans)) {
+    if (interpreter_find(&process, &interpreter) || add(session, options, &process, &interpreter)) {
         interpreter_close(&interpreter);
         process_close(&process);
         return -1;
@@ -265,20 +265,20 @@ static double milliseconds(const struct timeval *time)
     return time->tv_sec * 1e3 + time->tv_usec * 1e-3;
 }
 
-static int arm(struct session *session, const struct options *options)
+static int drop(const struct options *options)
+{
+    return account_drop(&options->account) ? fail_errno("cannot drop privileges") : 0;
+}
+
+static void tell_armed(const struct session *session, const struct options *options)
 {
     size_t probes = 0;
 
-    if (session_check_increments(session) || session_arm(session))
-        return -1;
     for (size_t i = 0; i < arrlenu(session->targets); i++)
-        probes += session->targets[i].live;
-    if (account_drop(&options->account))
-        return fail_errno("cannot drop privileges");
+        probes += session->targets[i].code.live;
     if (options->verbose)
         warn("armed %zu probes in %zu processes after %.0f ms", probes, arrlenu(session->targets),
              (monotonic_seconds() - options->started) * 1e3);
-    return 0;
 }
 
 /* Stops, and says what hotref itself took. */
@@ -305,18 +305,18 @@ static void warn_of_gap(const struct session_target *target, struct session_cove
 }
 
 /* Says what the numbers do not cover, where that is anything, and which increments they do. */
-static void warn_of_gaps(const struct session *session)
+static void warn_of_gaps(const struct session *session, size_t first)
 {
-    for (size_t i = 0; i < arrlenu(session->targets); i++) {
+    for (size_t i = first; i < arrlenu(session->targets); i++) {
         const struct session_target *target = &session->targets[i];
-        struct session_coverage inlined = session_coverage(session, target, OPERATION_INCREMENT);
+        struct session_coverage inlined = session_coverage(session, &target->code, OPERATION_INCREMENT);
 
-        warn_of_gap(target, session_coverage(session, target, OPERATION_DECREMENT), "decrements");
-        warn_of_gap(target, session_coverage(session, target, OPERATION_TRY_INCREMENT),
+        warn_of_gap(target, session_coverage(session, &target->code, OPERATION_DECREMENT), "decrements");
+        warn_of_gap(target, session_coverage(session, &target->code, OPERATION_TRY_INCREMENT),
                     "increments by compare-exchange");
         if (inlined.armed)
             warn("counts %u of %u inlined increments in '%s', in %u functions", inlined.armed, inlined.found,
-                 target->interpreter.path, session->binaries[target->binary].inlined_functions);
+                 target->interpreter.path, session->binaries[target->code.binary].inlined_functions);
     }
 }
 
@@ -336,17 +336,23 @@ static int finish(struct session *session, const struct options *options, struct
     return status;
 }
 
-static int record_processes(struct session *session, const struct options *options, const char *scans,
-                            struct profile_file **file)
+static int record_processes(struct session *session, const struct options *options, struct profile_file **file)
 {
     sleep_interruptibly(options->delay);
     for (size_t i = 0; i < arrlenu(options->pids); i++) {
-        if (add_process(session, options, options->pids[i], scans))
+        if (add_process(session, options, options->pids[i]))
             return -1;
     }
-    if (arm(session, options))
+    if (session_check_increments(session) || session_open(session))
         return -1;
-    warn_of_gaps(session);
+    for (size_t i = 0; i < arrlenu(options->pids); i++) {
+        if (session_follow(session, options->pids[i], false))
+            return -1;
+    }
+    if (session_arm(session) || drop(options))
+        return -1;
+    tell_armed(session, options);
+    warn_of_gaps(session, 0);
     if (isatty(STDERR_FILENO))
         warn("recording; Ctrl-C ends it%s", options->seconds > 0 ? " early" : "");
     if (watch(session, options) || stop(session, options))
@@ -354,22 +360,100 @@ static int record_processes(struct session *session, const struct options *optio
     return finish(session, options, file);
 }
 
-static int record_held(struct session *session, const struct options *options, struct launch *launch)
+/* A command */
+
+/* What is known of a command while it runs. */
+struct command_state {
+    struct launch launch;
+    uint64_t changes;     /* of its code, when it was looked at last */
+    char gil[256];        /* a sentence on an interpreter with the GIL that it was for a while */
+};
+
+static bool is_recorded(const struct session *session, pid_t pid)
 {
-    if (arm(session, options)) {
-        launch_kill(launch);
+    for (size_t i = 0; i < arrlenu(session->targets); i++) {
+        if (session->targets[i].process.pid == pid && session->targets[i].state.live)
+            return true;
+    }
+    return false;
+}
+
+static int start_recording(struct session *session, const struct options *options, struct process *process,
+                           struct interpreter *interpreter)
+{
+    size_t before = arrlenu(session->targets);
+
+    if (session_add(session, process, interpreter)) {
+        interpreter_close(interpreter);
+        process_close(process);
         return -1;
     }
-    warn_of_gaps(session);
-    if (launch_release(launch) || watch(session, options) || stop(session, options))
+    if ((before == 0 && session_check_increments(session)) || session_arm(session))
         return -1;
+    if (before == 0)
+        tell_armed(session, options);
+    warn_of_gaps(session, before);
+    return 0;
+}
+
+/* The command has other code than before: is it a free-threaded CPython by now? What it was before does not matter. */
+static int look(struct session *session, const struct options *options, struct command_state *state)
+{
+    struct process process = {0};
+    struct interpreter interpreter = {0};
+    int found;
+
+    if (process_open(state->launch.pid, &process))
+        return 0; /* it has ended: the next wait tells */
+    session_watch_loader(session, &process);
+    found = interpreter_find(&process, &interpreter);
+    if (found == 0)
+        return start_recording(session, options, &process, &interpreter);
+    if (found == INTERPRETER_GIL)
+        snprintf(state->gil, sizeof(state->gil), "%s", last_failure());
+    interpreter_close(&interpreter);
+    process_close(&process);
+    return found == INTERPRETER_NONE || found == INTERPRETER_GIL ? 0 : -1;
+}
+
+/* Later programs of a command may fail to be recorded; the first one is what the user wants. */
+static int step(struct session *session, const struct options *options, struct command_state *state)
+{
+    pid_t pid = state->launch.pid;
+    bool changed = session_has_changed(session, pid, &state->changes), held = session_is_held(session, pid);
+    int status = 0;
+
+    if ((changed || held) && !is_recorded(session, pid))
+        status = look(session, options, state);
+    if (status && arrlenu(session->targets) > 1) {
+        warn("%s: what '%s' has become is not recorded", last_failure(), options->command[0]);
+        status = 0;
+    }
+    if (held && !status)
+        session_let_go(session, pid);
+    return status;
+}
+
+/* Until the command has ended, the time is over, or the user has had enough. */
+static int watch_command(struct session *session, const struct options *options, struct command_state *state)
+{
+    double until = monotonic_seconds() + options->seconds;
+
+    while (!launch_ended(&state->launch, false)) {
+        if (options->seconds > 0 && monotonic_seconds() >= until)
+            break;
+        if (interrupted && interrupted != SIGINT)
+            break;
+        if (session_poll(session, POLL_MS) || step(session, options, state))
+            return -1;
+    }
     return 0;
 }
 
 /* The recording is over; the command may go on for long, and signals meant for it are handed on. */
 static void await_command(struct launch *launch)
 {
-    while (!launch_ended(launch, false)) {
+    while (launch->pid > 0 && !launch_ended(launch, false)) {
         if (interrupted && interrupted != SIGINT)
             kill(launch->pid, interrupted);
         interrupted = 0;
@@ -377,35 +461,47 @@ static void await_command(struct launch *launch)
     }
 }
 
-/* The command's own status is ours, unless there is none or hotref itself failed. */
-static int record_command(struct session *session, const struct options *options, const char *scans,
-                          struct profile_file **file)
+static int run_command(struct session *session, const struct options *options, struct command_state *state)
 {
-    struct launch launch = {0};
-    struct process process = {0};
-    struct interpreter interpreter = {0};
-    enum launch_found found = launch_start(options->command, &options->account, &launch, &process, &interpreter);
-    int status;
+    struct launch *launch = &state->launch;
 
-    if (found == LAUNCH_ENDED) {
-        fail("no free-threaded CPython ran in '%s' itself, and its children are not followed: nothing was measured (it "
-             "ended with status %d)",
-             options->command[0], launch_exit_status(&launch));
-        found = LAUNCH_FAILED;
+    /* The child becomes the invoking user, which hotref cannot make of it any more once it has dropped its privileges. */
+    if (session_open(session) || launch_prepare(options->command, &options->account, launch) || drop(options) ||
+        session_follow(session, launch->pid, true) || launch_go(options->command, launch) ||
+        watch_command(session, options, state)) {
+        launch_kill(launch);
+        return -1;
     }
-    if (found == LAUNCH_FAILED) {
-        return command_failed(&command_record,
-                              launch.exec_errno == ENOENT ? STATUS_NOT_FOUND : STATUS_RECORD_FAILED);
-    }
-    if (add(session, options, &process, &interpreter, scans)) {
-        launch_kill(&launch);
-        return command_failed(&command_record, STATUS_RECORD_FAILED);
-    }
-    status = record_held(session, options, &launch) || finish(session, options, file);
+    return stop(session, options);
+}
+
+static int nothing_measured(const struct options *options, const struct command_state *state)
+{
+    if (*state->gil)
+        return fail("%s", state->gil);
+    if (!state->launch.ended)
+        return fail("no free-threaded CPython has run in '%s' itself so far: nothing was measured", options->command[0]);
+    return fail("no free-threaded CPython ran in '%s' itself, and its children are not followed: nothing was measured (it "
+                "ended with status %d)",
+                options->command[0], launch_exit_status(&state->launch));
+}
+
+/* The command's own status is ours, unless there is none or hotref itself failed. */
+static int record_command(struct session *session, const struct options *options, struct profile_file **file)
+{
+    struct command_state state = {0};
+    int status = run_command(session, options, &state);
+
+    if (!status && !arrlenu(session->targets))
+        status = nothing_measured(options, &state);
+    if (!status)
+        status = finish(session, options, file);
     if (status)
         command_failed(&command_record, STATUS_RECORD_FAILED);
-    await_command(&launch);
-    return status ? STATUS_RECORD_FAILED : launch_exit_status(&launch);
+    await_command(&state.launch);
+    if (state.launch.exec_errno == ENOENT)
+        return STATUS_NOT_FOUND;
+    return status ? STATUS_RECORD_FAILED : launch_exit_status(&state.launch);
 }
 
 static void catch_signals(void)
@@ -420,7 +516,7 @@ static void catch_signals(void)
 }
 
 /* What is the invoking user's is made as that user: a folder that the user may not write to shows before the recording. */
-static struct profile_file *reserve(const struct options *options, char *scans, size_t size)
+static struct profile_file *reserve(const struct options *options, struct session *session)
 {
     const struct account *account = &options->account;
     struct profile_file *file;
@@ -429,8 +525,8 @@ static struct profile_file *reserve(const struct options *options, char *scans, 
         fail_errno("cannot become user '%s'", account->name);
         return NULL;
     }
-    if (account_cache_folder(account, "scans", scans, size))
-        *scans = '\0';
+    if (account_cache_folder(account, "scans", session->scans, sizeof(session->scans)))
+        *session->scans = '\0';
     file = profile_create(options->output, account->uid, account->gid);
     account_resume(account);
     return file;
@@ -438,22 +534,22 @@ static struct profile_file *reserve(const struct options *options, char *scans, 
 
 static int record(struct options *options)
 {
-    struct session *session;
+    struct session *session = session_new();
     struct profile_file *file;
-    char scans[512];
     int status;
 
-    if (check_root() || check_namespace() || !(file = reserve(options, scans, sizeof(scans))))
+    if (check_root() || check_namespace() || !(file = reserve(options, session))) {
+        session_free(session);
         return command_failed(&command_record, STATUS_RECORD_FAILED);
+    }
     catch_signals();
     options->spelled = spell_command(options);
-    session = session_new();
     for (size_t i = 0; i < arrlenu(options->increments); i++)
         arrput(session->increments, ((struct session_glob){.pattern = options->increments[i]}));
     options->live = live_start(session);
     if (options->command)
-        status = record_command(session, options, *scans ? scans : NULL, &file);
-    else if (record_processes(session, options, *scans ? scans : NULL, &file))
+        status = record_command(session, options, &file);
+    else if (record_processes(session, options, &file))
         status = command_failed(&command_record, STATUS_RECORD_FAILED);
     else
         status = STATUS_OK;

@@ -61,9 +61,7 @@ static struct head head_of(const struct scan *scan)
 
 static bool path_of(const struct elf_file *file, const char *folder, char *path, size_t size)
 {
-    const char *build_id = elf_file_build_id(file);
-
-    return folder && *build_id && snprintf(path, size, "%s/%s", folder, build_id) < (int)size;
+    return folder && snprintf(path, size, "%s/%s", folder, elf_file_identity(file)) < (int)size;
 }
 
 /* Whether a probe behind an atomic stands where the code says so. */

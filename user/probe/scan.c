@@ -93,17 +93,37 @@ const char *operation_name(enum operation_kind kind)
 
 /* The first look: links and atomics */
 
+/* Functions that drop the reference that they are given. What nearly everybody calls is known beforehand: it saves looking
+ * at its callers twice, and in modules, which import them, there is nothing else to tell them by. */
+static const char *const drops[] = {"_Py_DecRefShared", "_Py_DecRefSharedDebug", "_Py_DecRef", "Py_DecRef"};
+#define DROPS (sizeof(drops) / sizeof(drops[0]))
+/* They have no address in a file that imports them, but need one that no code has. */
+#define IMPORTED (1ull << 48)
+
+static uint64_t imported_drop(const char *name)
+{
+    for (size_t i = 0; i < DROPS; i++) {
+        if (strcmp(drops[i], name) == 0)
+            return IMPORTED + i;
+    }
+    return 0;
+}
+
 /* A PLT stub is a jump through a slot that a relocation binds to a name; if this file defines it, that is meant. */
 static uint64_t bound_function(struct sweep *sweep, uint64_t slot)
 {
     ptrdiff_t known = hmgeti(sweep->slots, slot);
+    uint64_t bound;
     const char *name;
 
     if (known >= 0)
         return sweep->slots[known].value;
     name = elf_file_bound_name(sweep->file, slot);
-    hmput(sweep->slots, slot, name ? elf_file_symbol(sweep->file, name) : elf_file_bound_address(sweep->file, slot));
-    return hmget(sweep->slots, slot);
+    bound = name ? elf_file_symbol(sweep->file, name) : elf_file_bound_address(sweep->file, slot);
+    if (name && !bound)
+        bound = imported_drop(name);
+    hmput(sweep->slots, slot, bound);
+    return bound;
 }
 
 static uint64_t decode_stub(struct sweep *sweep, uint64_t target)
@@ -632,21 +652,24 @@ static void finish(struct sweep *sweep)
     elf_file_text(sweep->file, &scan->text_start, &scan->text_end);
 }
 
-/* What nearly everybody calls is known beforehand: it saves looking at its callers twice. */
+static void add_known_at(struct sweep *sweep, uint64_t entry)
+{
+    struct wrapper wrapper = {.key = entry * ARGUMENTS, .flags = WRAPS, .wave = sweep->wave};
+
+    if (entry)
+        hmputs(sweep->wrappers, wrapper);
+}
+
 static void add_known(struct sweep *sweep)
 {
-    static const char *const names[] = {"_Py_DecRefShared", "_Py_DecRefSharedDebug", "_Py_DecRef", "Py_DecRef",
-                                        WITHOUT_ID};
-
     sweep->without_id = elf_file_symbol(sweep->file, WITHOUT_ID);
     sweep->wave = UINT32_MAX; /* so that the first wave is the next one */
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        uint64_t entry = elf_file_symbol(sweep->file, names[i]);
-        struct wrapper wrapper = {.key = entry * ARGUMENTS, .flags = WRAPS, .wave = sweep->wave};
+    for (size_t i = 0; i < DROPS; i++) {
+        uint64_t entry = elf_file_symbol(sweep->file, drops[i]);
 
-        if (entry)
-            hmputs(sweep->wrappers, wrapper);
+        add_known_at(sweep, entry ? entry : IMPORTED + i);
     }
+    add_known_at(sweep, sweep->without_id);
 }
 
 static void sweep_all(struct sweep *sweep)

@@ -69,7 +69,7 @@ static void add_coverage(const struct session *session, const struct session_tar
     struct session_coverage coverage[OPERATION_KINDS];
 
     for (int kind = 0; kind < OPERATION_KINDS; kind++) {
-        coverage[kind] = session_coverage(session, target, kind);
+        coverage[kind] = session_coverage(session, &target->code, kind);
         added->atomics += coverage[kind].found;
     }
     added->classified = added->atomics - coverage[OPERATION_UNKNOWN].found;
@@ -83,7 +83,7 @@ static void add_coverage(const struct session *session, const struct session_tar
 
 static void add_target(struct builder *builder, const struct session_target *target)
 {
-    const struct session_binary *binary = &builder->session->binaries[target->binary];
+    const struct session_binary *binary = &builder->session->binaries[target->code.binary];
     struct profile *profile = builder->profile;
     struct profile_target added = {
         .pid = target->process.pid,
@@ -95,8 +95,8 @@ static void add_target(struct builder *builder, const struct session_target *tar
 
     added.end = end_of(target, &added.end_status);
     add_coverage(builder->session, target, &added);
-    profile->meta.armed_probes += arrlenu(binary->armed) - target->refused;
-    profile->meta.live_probes += target->live;
+    profile->meta.armed_probes += arrlenu(binary->armed) - target->code.refused;
+    profile->meta.live_probes += target->code.live;
     arrput(profile->targets, added);
 }
 

@@ -5,7 +5,48 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "capture/modules.h"
 #include "util/array.h"
+
+/* Code that was scanned, as it is loaded in a target: the interpreter's, or a module's. */
+struct code {
+    const struct elf_file *file;
+    const char *path;
+    uint64_t bias;
+    const struct scan *scan;
+    bool in_module;
+};
+
+static struct code code_of_interpreter(const struct session *session, const struct session_target *target)
+{
+    return (struct code){target->interpreter.file, target->interpreter.path, target->interpreter.bias,
+                         session->binaries[target->code.binary].scan, false};
+}
+
+static struct code code_of_module(const struct session *session, const struct session_module *module)
+{
+    return (struct code){module->file, module->path, module->code.bias, session->binaries[module->code.binary].scan, true};
+}
+
+/* The code of that binary in a target that has it. */
+static struct code code_of_binary(const struct session *session, const struct session_target *target, uint32_t binary)
+{
+    for (size_t i = 0; binary != target->code.binary && i < arrlenu(target->modules); i++) {
+        if (target->modules[i].code.binary == binary)
+            return code_of_module(session, &target->modules[i]);
+    }
+    return code_of_interpreter(session, target);
+}
+
+/* The code around an address of the process, if it was scanned. */
+static bool find_code(const struct session *session, const struct session_target *target, uint64_t address,
+                      struct code *code)
+{
+    const struct session_module *module = modules_at(target, address);
+
+    *code = module ? code_of_module(session, module) : code_of_interpreter(session, target);
+    return address - code->bias >= code->scan->text_start && address - code->bias < code->scan->text_end;
+}
 
 static const char *file_name(const char *path)
 {
@@ -23,6 +64,11 @@ static bool is_same_file(const struct mapping *mapping)
            major(found.st_dev) == mapping->dev_major && minor(found.st_dev) == mapping->dev_minor;
 }
 
+static void name_function(const struct code *code, uint64_t address, char *into, size_t size)
+{
+    elf_file_function_name(code->file, code->path, address, into, size);
+}
+
 /* The function that runs at an address of a process, in whatever file. */
 static void name_code_at(const struct session_target *target, uint64_t address, struct place_names *names)
 {
@@ -36,6 +82,7 @@ static void name_code_at(const struct session_target *target, uint64_t address, 
         if (address < mapping->start || address >= mapping->end)
             continue;
         names->binary = mapping->path;
+        names->in_module = true;
         process_mapping_file(process, mapping, path, sizeof(path));
         file = elf_file_open(path);
         if (!file && is_same_file(mapping))
@@ -108,21 +155,21 @@ static void name_frame_field(const struct layout *layout, const struct slot *slo
 }
 
 /* Without a slot: what the function got the object from, if that is known, else the function itself. */
-static void name_site_field(const struct session_target *target, const struct slot *slot, struct place_names *names)
+static void name_site_field(const struct code *code, const struct slot *slot, struct place_names *names)
 {
     char from[PLACE_SIZE];
 
     names->source = FIELD_SITE;
     if (slot && slot->kind == SLOT_RESULT && slot->callee) {
-        elf_file_function_name(target->interpreter.file, target->interpreter.path, slot->callee, from, sizeof(from));
+        name_function(code, slot->callee, from, sizeof(from));
         snprintf(names->field, sizeof(names->field), "result of %.480s()", from);
         return;
     }
     snprintf(names->field, sizeof(names->field), "%s%.480s()", names->below ? "" : "in ", names->function);
 }
 
-static void name_field(const struct session_target *target, const struct slot *slot, const struct abi_cold_key *key,
-                       const struct base_type *base, struct place_names *names)
+static void name_field(const struct session_target *target, const struct code *code, const struct slot *slot,
+                       const struct abi_cold_key *key, const struct base_type *base, struct place_names *names)
 {
     const struct layout *layout = &target->interpreter.layout;
 
@@ -136,35 +183,35 @@ static void name_field(const struct session_target *target, const struct slot *s
     else if (slot && key->how == ABI_HOW_FRAME)
         name_frame_field(layout, slot, names->field);
     else
-        name_site_field(target, slot, names);
+        name_site_field(code, slot, names);
 }
 
 /* The slot lies in a caller; where the call is not one that the scan knows, only the code around it has a name. */
 static const struct slot *name_caller(const struct session *session, const struct session_target *target,
-                                      const struct abi_cold_key *key, struct place_names *names)
+                                      const struct abi_cold_key *key, struct code *code, struct place_names *names)
 {
-    const struct interpreter *interpreter = &target->interpreter;
-    const struct scan *scan = session->binaries[target->binary].scan;
-    uint64_t returns_to = key->returns_to - interpreter->bias;
     uint32_t argument = key->level >> 8;
-    const struct caller *caller = scan_caller(scan, returns_to);
+    const struct caller *caller;
     char below[PLACE_SIZE];
 
-    if (returns_to < scan->text_start || returns_to >= scan->text_end) {
+    if (!find_code(session, target, key->returns_to, code)) {
         name_code_at(target, key->returns_to, names);
         return NULL;
     }
-    names->address = returns_to;
+    names->binary = code->path;
+    names->in_module = code->in_module;
+    names->address = key->returns_to - code->bias;
+    caller = scan_caller(code->scan, names->address);
     if (caller && argument < ARGUMENTS && !(caller->loses & (1u << argument))) {
-        elf_file_function_name(interpreter->file, interpreter->path, returns_to - 1, names->function, sizeof(names->function));
+        name_function(code, names->address - 1, names->function, sizeof(names->function));
         return &caller->arguments[argument];
     }
     if (caller) {
-        elf_file_function_name(interpreter->file, interpreter->path, caller->target, names->function, sizeof(names->function));
+        name_function(code, caller->target, names->function, sizeof(names->function));
         return NULL;
     }
     /* An indirect call: what it called has jumped on, and left no trace of itself. */
-    elf_file_function_name(interpreter->file, interpreter->path, returns_to - 1, below, sizeof(below));
+    name_function(code, names->address - 1, below, sizeof(below));
     snprintf(names->function, sizeof(names->function), "called by %.500s", below);
     names->below = true;
     return NULL;
@@ -176,15 +223,15 @@ void place_name(const struct session *session, const struct abi_cold_key *key, c
     const struct session_target *target = &session->targets[key->target];
     const struct session_binary *binary = &session->binaries[ABI_SITE_BINARY(key->site)];
     const struct operation *operation = &binary->scan->operations[binary->armed[ABI_SITE_NUMBER(key->site)]];
-    const struct interpreter *interpreter = &target->interpreter;
+    struct code code = code_of_binary(session, target, ABI_SITE_BINARY(key->site));
     const struct slot *slot = &operation->slot;
 
-    names->binary = interpreter->path;
+    names->binary = code.path;
+    names->in_module = code.in_module;
     names->address = operation->address;
-    elf_file_function_name(interpreter->file, interpreter->path, operation->address, names->operation,
-                  sizeof(names->operation));
+    name_function(&code, operation->address, names->operation, sizeof(names->operation));
     snprintf(names->function, sizeof(names->function), "%s", names->operation);
     if (key->returns_to)
-        slot = name_caller(session, target, key, names);
-    name_field(target, slot, key, base, names);
+        slot = name_caller(session, target, key, &code, names);
+    name_field(target, &code, slot, key, base, names);
 }

@@ -14,6 +14,7 @@ struct place_names {
     const char *binary;         /* path; the session's */
     uint64_t address;           /* in the binary, of the call or the atomic */
     enum field_source source;
+    bool in_module;             /* function lies in another file than the interpreter's */
     bool below;                 /* function only says who called it */
 };
 

@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <zlib.h>
 
 #include "util/array.h"
 #include "util/error.h"
@@ -296,6 +299,26 @@ void elf_file_close(struct elf_file *file)
 const char *elf_file_build_id(const struct elf_file *file)
 {
     return file->build_id;
+}
+
+const char *elf_file_identity(const struct elf_file *file)
+{
+    char *identity = file->lazy->identity;
+
+    if (file->build_id[0] != '\0')
+        return file->build_id;
+    if (identity[0] == '\0')
+        snprintf(identity, sizeof(file->lazy->identity), "sum-%zx-%08lx%08lx", file->size,
+                 crc32_z(0, file->image, file->size), adler32_z(1, file->image, file->size));
+    return identity;
+}
+
+void elf_file_rest(const struct elf_file *file)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+    if (((uintptr_t)file->image & (page - 1)) == 0)
+        madvise((void *)file->image, file->size, MADV_DONTNEED);
 }
 
 const char *elf_file_compiler(const struct elf_file *file)

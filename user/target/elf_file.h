@@ -27,6 +27,15 @@ void elf_file_close(struct elf_file *file);
 /* The build id in hex; where the file has none, "" . Owned by file. */
 const char *elf_file_build_id(const struct elf_file *file);
 
+/* What tells this file from others: its build id, else a checksum of all of it. Owned by file. */
+const char *elf_file_identity(const struct elf_file *file);
+
+/* Gives the memory back that reading the file took; what is read again comes from the disk's cache. */
+void elf_file_rest(const struct elf_file *file);
+
+/* Whether the file leaves a symbol whose name starts so to be found in other files. */
+bool elf_file_imports(const struct elf_file *file, const char *prefix);
+
 bool elf_file_is_shared(const struct elf_file *file);   /* a library: has a SONAME or no interpreter */
 bool elf_file_is_stripped(const struct elf_file *file); /* has no .symtab */
 

@@ -36,6 +36,7 @@ struct elf_lazy {
     struct elf_symbol *symbols;
     struct elf_relocation *relocations;
     Dwarf_CFI *cfi;
+    char identity[64];
     bool has_code, has_symbols, has_relocations, has_cfi;
 };
 

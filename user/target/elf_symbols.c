@@ -87,6 +87,21 @@ int64_t elf_file_thread_symbol(const struct elf_file *file, const char *wanted)
     return 0;
 }
 
+bool elf_file_imports(const struct elf_file *file, const char *prefix)
+{
+    const struct elf_section *table = elf_section_of_type(file, SHT_DYNSYM);
+    const struct elf_section *strings = table != NULL ? elf_section_at(file, table->link) : NULL;
+    Elf64_Sym symbol;
+
+    for (uint64_t i = 1; table != NULL && symbol_read(table, i, &symbol); i++) {
+        const char *name = symbol.st_shndx == SHN_UNDEF ? elf_string(strings, symbol.st_name) : NULL;
+
+        if (name != NULL && strncmp(name, prefix, strlen(prefix)) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool elf_file_has_lto_symbols(const struct elf_file *file)
 {
     static const char mark[] = ".lto_priv";
@@ -226,11 +241,30 @@ static int by_vaddr(const void *left, const void *right)
     return a->vaddr < b->vaddr ? -1 : a->vaddr > b->vaddr;
 }
 
+/* A PLT stub: an indirect jump through the slot that a relocation binds, perhaps behind endbr64 and with a bnd prefix. */
+static const char *stub_name(const struct elf_file *file, uint64_t vaddr)
+{
+    static const uint8_t endbr[] = {0xf3, 0x0f, 0x1e, 0xfa}, jump[] = {0xff, 0x25};
+    const uint8_t *bytes = elf_file_bytes(file, vaddr, 16);
+    size_t at = bytes != NULL && memcmp(bytes, endbr, sizeof(endbr)) == 0 ? sizeof(endbr) : 0;
+    int32_t distance;
+
+    if (bytes == NULL)
+        return NULL;
+    at += bytes[at] == 0xf2;
+    if (memcmp(bytes + at, jump, sizeof(jump)) != 0)
+        return NULL;
+    memcpy(&distance, bytes + at + sizeof(jump), sizeof(distance));
+    return elf_file_bound_name(file, vaddr + at + sizeof(jump) + sizeof(distance) + distance);
+}
+
 void elf_file_function_name(const struct elf_file *file, const char *path, uint64_t vaddr, char *into, size_t size)
 {
     const struct code_range *range = elf_file_code_at(file, vaddr);
     const char *symbol = elf_file_symbol_at(file, vaddr, NULL), *last = strrchr(path, '/');
 
+    if (!symbol)
+        symbol = stub_name(file, vaddr);
     if (symbol)
         snprintf(into, size, "%.*s", (int)strcspn(symbol, "."), symbol);
     else

@@ -14,7 +14,7 @@
 enum { HEAD_SIZE = 1024 };
 
 /* What looking into one file came to. */
-enum found { FOUND, FAILED, NOT_PYTHON, UNREADABLE };
+enum found { FOUND, FAILED, HAS_GIL, NOT_PYTHON, UNREADABLE };
 
 /* The address of _PyRuntime in the file. It is exported; a build that hides its symbols still has the
  * section, which holds nothing else. */
@@ -55,7 +55,7 @@ static enum found old_version(const struct elf_file *file, const char *path, con
     }
     fail("CPython%s%s %s has the GIL: nothing can contend there", version[0] != '\0' ? " " : "", version,
          subject);
-    return FAILED;
+    return HAS_GIL;
 }
 
 static const char cookie[8] = "xdebugpy";
@@ -69,7 +69,7 @@ static enum found decode(const uint8_t *head, const char *subject, struct interp
     layout_version(words[1], version, sizeof(version));
     if (words[2] == 0) {
         fail("CPython %s %s has the GIL: nothing can contend there", version, subject);
-        return FAILED;
+        return HAS_GIL;
     }
     if (layout_decode(head, HEAD_SIZE, &interpreter->layout) != 0) {
         snprintf(reason, sizeof(reason), "%s", last_failure());
@@ -136,6 +136,17 @@ static int describe(struct interpreter *interpreter, struct elf_file *file, cons
     return 0;
 }
 
+/* Just when its code is mapped, a library's data are not yet: the file has what will stand there. */
+static bool read_head(const struct elf_file *file, const struct interpreter *interpreter, uint8_t *head)
+{
+    const uint8_t *bytes = elf_file_bytes(file, interpreter->runtime - interpreter->bias, HEAD_SIZE);
+
+    if (bytes == NULL || memcmp(bytes, cookie, sizeof(cookie)) != 0)
+        return false;
+    memcpy(head, bytes, HEAD_SIZE);
+    return true;
+}
+
 /* Looks into one mapped file. The head is read from memory: that is what runs. */
 static enum found look_into(const struct process *process, const struct mapping *mapping, const char *subject,
                             struct interpreter *interpreter)
@@ -153,10 +164,11 @@ static enum found look_into(const struct process *process, const struct mapping 
     interpreter->bias = elf_file_bias(file, mapping->start, mapping->offset);
     if (interpreter->runtime != 0 && interpreter->bias != UINT64_MAX) {
         interpreter->runtime += interpreter->bias;
-        if (process_read(process, interpreter->runtime, head, sizeof(head)) != 0) {
+        if (process_read(process, interpreter->runtime, head, sizeof(head)) != 0 &&
+            !read_head(file, interpreter, head)) {
             fail("cannot read the memory of process %d: run hotref as root", process->pid);
             found = FAILED;
-        } else if (memcmp(head, cookie, sizeof(cookie)) != 0) {
+        } else if (memcmp(head, cookie, sizeof(cookie)) != 0 && !read_head(file, interpreter, head)) {
             found = old_version(file, mapping->path, subject);
         } else {
             found = decode(head, subject, interpreter);
@@ -223,6 +235,8 @@ int interpreter_find(const struct process *process, struct interpreter *interpre
             if (found == FOUND)
                 return 0;
             memset(interpreter, 0, sizeof(*interpreter));
+            if (found == HAS_GIL)
+                return INTERPRETER_GIL;
             if (found == FAILED ||
                 (found == UNREADABLE && turn != OTHERS)) /* others need not be ELF at all */
                 return -1;
@@ -272,7 +286,7 @@ int interpreter_in_file(const char *path, struct interpreter *interpreter)
     }
     elf_file_close(file);
     interpreter_close(interpreter);
-    return found == FAILED ? -1 : fail("'%s' is not a CPython", path);
+    return found == FAILED || found == HAS_GIL ? -1 : fail("'%s' is not a CPython", path);
 }
 
 void interpreter_close(struct interpreter *interpreter)

@@ -20,11 +20,13 @@ struct interpreter {
 
 /* What interpreter_find() returns where there is no Python at all: a wrapper that may yet become one. */
 #define INTERPRETER_NONE (-2)
+/* Where there is a CPython with the GIL: it, too, may yet become another program. */
+#define INTERPRETER_GIL (-3)
 
 /*
- * Finds the free-threaded CPython of process. Returns 0; INTERPRETER_NONE where there is no Python at all; or
- * -1 for a CPython with the GIL (the failure names its version, and that nothing can contend there), a
- * version that no layout is known of (it names those that are), another architecture.
+ * Finds the free-threaded CPython of process. Returns 0; INTERPRETER_NONE where there is no Python at all;
+ * INTERPRETER_GIL for a CPython with the GIL (the failure names its version, and that nothing can contend there); or -1
+ * for a version that no layout is known of (it names those that are), or another architecture.
  */
 int interpreter_find(const struct process *process, struct interpreter *interpreter);
 

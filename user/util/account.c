@@ -66,7 +66,8 @@ static int set_capabilities(uint64_t kept)
 
 int account_drop(const struct account *account)
 {
-    uint64_t kept = 1ull << CAP_SYS_PTRACE | 1ull << CAP_KILL;
+    uint64_t kept = 1ull << CAP_SYS_PTRACE | 1ull << CAP_KILL | 1ull << CAP_BPF | 1ull << CAP_PERFMON |
+                    1ull << CAP_CHECKPOINT_RESTORE | 1ull << CAP_DAC_READ_SEARCH;
 
     if (!account->is_other)
         return set_capabilities(kept | 1ull << CAP_DAC_OVERRIDE);

@@ -21,8 +21,10 @@ struct account account_invoking(void);
  * 0, or -1 with errno. */
 int account_become(const struct account *account);
 
-/* For hotref itself, once its probes are in place: becomes that user but for looking into other processes' memory
- * (CAP_SYS_PTRACE) and handing signals on (CAP_KILL); as root proper it keeps its files too (CAP_DAC_OVERRIDE). -1 with errno. */
+/* For hotref itself, once it watches its targets: becomes that user but for looking into other processes' memory
+ * (CAP_SYS_PTRACE), handing signals on (CAP_KILL), and putting probes into files that are mapped later (CAP_BPF,
+ * CAP_PERFMON, CAP_CHECKPOINT_RESTORE for /proc/PID/map_files, CAP_DAC_READ_SEARCH); as root proper it keeps its files too
+ * (CAP_DAC_OVERRIDE). -1 with errno. */
 int account_drop(const struct account *account);
 
 /* In between: while assumed, files are opened, made and looked up as that user, and account_resume() is root again.

@@ -1,0 +1,153 @@
+#include "capture/modules.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "capture/session_bpf.h"
+#include "target/interpreter.h"
+#include "util/array.h"
+#include "util/error.h"
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + now.tv_nsec;
+}
+
+static bool was_seen(const struct session_target *target, const struct mapping *mapping)
+{
+    for (size_t i = 0; i < arrlenu(target->seen); i++) {
+        const struct session_file *seen = &target->seen[i];
+
+        if (seen->inode == mapping->inode && seen->dev_major == mapping->dev_major &&
+            seen->dev_minor == mapping->dev_minor)
+            return true;
+    }
+    return false;
+}
+
+/* Files that do without Python's own functions hold none of its references: the C library, and most others. */
+static bool uses_python(const struct elf_file *file)
+{
+    return elf_file_imports(file, "Py") || elf_file_imports(file, "_Py");
+}
+
+static int by_start(const void *left, const void *right)
+{
+    const struct abi_module *a = left, *b = right;
+
+    return a->start < b->start ? -1 : a->start > b->start;
+}
+
+static int put_table(struct session *session, uint32_t number)
+{
+    const struct session_target *target = &session->targets[number];
+    struct abi_module *table = NULL;
+    int status;
+
+    for (size_t i = 0; i < arrlenu(target->modules); i++) {
+        const struct session_module *module = &target->modules[i];
+
+        arrput(table, ((struct abi_module){.start = module->start,
+                                           .end = module->end,
+                                           .bias = module->code.bias,
+                                           .binary = module->code.binary}));
+    }
+    array_sort(table, by_start);
+    status = tables_put_modules(&session->bpf->tables, number, table, arrlenu(table));
+    arrfree(table);
+    return status;
+}
+
+/* Takes the file where it becomes a module. The probes count from the moment when they are there, and BPF must know by
+ * then where the module is. */
+static int add(struct session *session, uint32_t number, struct elf_file **file, const struct mapping *mapping,
+               const char *open_path, uint64_t mapped_ns)
+{
+    struct session_module module = {.code = {.link = -1}};
+    int binary = session_binary_of(session, *file, mapping->path);
+    const struct scan *scan;
+    size_t count = arrlenu(session->targets[number].modules);
+    int status;
+
+    if (binary < 0 || session_fill_binary(session, binary))
+        return -1;
+    scan = session->binaries[binary].scan;
+    if (!arrlenu(scan->operations) && !arrlenu(scan->callers))
+        return 0;
+    if (count == ABI_MODULES)
+        return fail("cannot look into more than %d modules of a process", ABI_MODULES);
+    module.code.binary = binary;
+    module.code.bias = elf_file_bias(*file, mapping->start, mapping->offset);
+    if (module.code.bias == UINT64_MAX)
+        return fail("its mapping does not fit the file");
+    module.start = scan->text_start + module.code.bias;
+    module.end = scan->text_end + module.code.bias;
+    module.path = strdup(mapping->path);
+    module.file = *file;
+    *file = NULL;
+    arrput(session->targets[number].modules, module);
+    status = put_table(session, number);
+    if (!status && arrlenu(session->binaries[binary].armed))
+        status = session_attach(session, number, &session->targets[number].modules[count].code, module.file, open_path);
+    elf_file_rest(module.file);
+    session->targets[number].modules[count].late_ns = mapped_ns ? now_ns() - mapped_ns : 0;
+    return status;
+}
+
+static void look_into(struct session *session, uint32_t number, const struct mapping *mapping, uint64_t mapped_ns)
+{
+    char open_path[PATH_MAX];
+    struct elf_file *file;
+
+    process_mapping_file(&session->targets[number].process, mapping, open_path, sizeof(open_path));
+    file = elf_file_open_as(open_path, mapping->path);
+    if (file && uses_python(file) && add(session, number, &file, mapping, open_path, mapped_ns))
+        warn("cannot count in '%s': %s", mapping->path, last_failure());
+    elf_file_close(file); /* what is no ELF file, or has gone, has no references to count */
+}
+
+void modules_refresh(struct session *session, uint32_t number, uint64_t mapped_ns)
+{
+    struct session_target *target = &session->targets[number];
+    const struct process *process = &target->process;
+
+    if (process_refresh(&target->process))
+        return;
+    for (size_t i = 0; i < arrlenu(process->mappings); i++) {
+        const struct mapping *mapping = &process->mappings[i];
+
+        if (!mapping->executable || !mapping->inode || mapping->path[0] != '/' || was_seen(target, mapping))
+            continue;
+        arrput(target->seen,
+               ((struct session_file){mapping->inode, mapping->dev_major, mapping->dev_minor}));
+        if (strcmp(mapping->path, target->interpreter.path) != 0)
+            look_into(session, number, mapping, mapped_ns);
+    }
+}
+
+const struct session_module *modules_at(const struct session_target *target, uint64_t address)
+{
+    for (size_t i = 0; i < arrlenu(target->modules); i++) {
+        if (address >= target->modules[i].start && address < target->modules[i].end)
+            return &target->modules[i];
+    }
+    return NULL;
+}
+
+void modules_free(struct session_target *target)
+{
+    for (size_t i = 0; i < arrlenu(target->modules); i++) {
+        if (target->modules[i].code.link >= 0)
+            close(target->modules[i].code.link);
+        elf_file_close(target->modules[i].file);
+        free(target->modules[i].path);
+    }
+    arrfree(target->modules);
+    arrfree(target->seen);
+}

@@ -1,0 +1,19 @@
+/* Extension modules, and whatever else in a target changes reference counts with code of its own. */
+#ifndef HOTREF_CAPTURE_MODULES_H
+#define HOTREF_CAPTURE_MODULES_H
+
+#include "capture/session.h"
+
+/*
+ * Looks through the target's mappings for files with code that have not been looked at yet, and puts probes on those that
+ * use Python objects. mapped_ns: when the newest came to be mapped (monotonic clock), 0 where they were there before
+ * anything was counted. What is wrong with one file is said on stderr, once, and does not hinder the others.
+ */
+void modules_refresh(struct session *session, uint32_t target, uint64_t mapped_ns);
+
+/* The module of the target whose code holds that address of the process; NULL if none does. */
+const struct session_module *modules_at(const struct session_target *target, uint64_t address);
+
+void modules_free(struct session_target *target);
+
+#endif

@@ -1,0 +1,33 @@
+/* What the files that implement session.h share. Nobody else includes it. */
+#ifndef HOTREF_CAPTURE_SESSION_BPF_H
+#define HOTREF_CAPTURE_SESSION_BPF_H
+
+#include "capture/loader.h"
+#include "capture/session.h"
+#include "capture/tables.h"
+#include "hotref.skel.h"
+
+struct session_bpf {
+    struct hotref_bpf *skeleton;
+    struct tables tables;
+    struct ring_buffer *events;
+    struct bpf_link *on_exit, *on_exec, *on_fork;
+    struct loader *loaders;    /* stb_ds array: dynamic loaders that tell of new code */
+    uint64_t looked_ns;        /* when targets were looked at whose loader does not tell */
+    uint32_t active;           /* the rows that BPF writes to */
+    bool full;                 /* BPF asked for them to be taken */
+    size_t threads_seen;       /* when names were last looked for, ... */
+    int name_tries;            /* ... and how often that is still to be done */
+};
+
+/* The number of the binary in session.binaries, scanned and added where it is new. -1 with a failure. */
+int session_binary_of(struct session *session, const struct elf_file *file, const char *path);
+
+/* A binary's tables, unless they are there already. */
+int session_fill_binary(struct session *session, uint32_t number);
+
+/* Puts the probes of code, which is part of a target, and counts those that are live. -1 with a failure. */
+int session_attach(struct session *session, uint32_t target, struct session_code *code, const struct elf_file *file,
+                   const char *open_path);
+
+#endif
