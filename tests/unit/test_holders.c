@@ -408,6 +408,33 @@ static void test_closure(void **state)
     assert_found(closure, "func_closure of function app.make.<locals>.work");
 }
 
+/* Methods that use super() share a cell. */
+static void test_class_cell(void **state)
+{
+    uint64_t cell = new_cell(0), closure = new_tuple(1, &cell), service = new_class("app", "Service");
+    uint64_t code = new_code("Service.ping", "self", 0x20, "__class__", 0x80);
+
+    (void)state;
+    set(word_at(service + 280), "ping", new_function("app", "Service.ping", code, closure));
+    set(word_at(service + 280), "pong", new_function("app", "Service.pong", code, closure));
+    set(app, "Service", service);
+    assert_found(cell, "closure __class__ of app.Service");
+}
+
+/* Of a large container all items are compared, but what lies behind them is looked for in the first ones only. */
+static void test_large_container(void **state)
+{
+    enum { ITEMS = 2000 };
+    uint64_t objects[] = {new_instance(plain_class), new_instance(plain_class), new_instance(plain_class)};
+    uint64_t items[ITEMS] = {[10] = new_list(1, &objects[0]), [1500] = new_list(1, &objects[1]), [1999] = objects[2]};
+
+    (void)state;
+    set(app, "LARGE", new_list(ITEMS, items));
+    assert_found(objects[0], "item of item of module global app.LARGE");
+    assert_int_equal(find(objects[1]).answer, HOLDERS_NONE);
+    assert_found(objects[2], "item of module global app.LARGE");
+}
+
 /* A frame of the thread that made the object; of another thread's, no variable counts. */
 static void test_local(void **state)
 {
@@ -545,6 +572,8 @@ int main(void)
         cmocka_unit_test_setup(test_items_of_several, setup),
         cmocka_unit_test_setup(test_fewest_steps, setup),
         cmocka_unit_test_setup(test_closure, setup),
+        cmocka_unit_test_setup(test_class_cell, setup),
+        cmocka_unit_test_setup(test_large_container, setup),
         cmocka_unit_test_setup(test_local, setup),
         cmocka_unit_test_setup(test_another_object_came, setup),
         cmocka_unit_test_setup(test_what_was_known, setup),

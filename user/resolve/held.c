@@ -9,10 +9,10 @@
 
 #define MOST_HELD 16384          /* objects that are kept in mind */
 #define MOST_TRIES 5             /* while memory changes under the walk */
-#define FIRST_ALLOWANCE 100e6    /* nanoseconds of CPU time */
+#define FIRST_ALLOWANCE 1e9      /* nanoseconds of CPU time: enough for some fifty looks */
 #define SHARE 0.005              /* of a processor */
 #define REST 3                   /* times what the last look took: what comes meanwhile is looked for together */
-#define LOOK_AGAIN_NS 1000000000
+#define LOOK_AGAIN_NS 1e9        /* at the soonest */
 
 enum state {
     HELD_UNKNOWN, /* only one thread was seen, or there was no time yet */
@@ -34,7 +34,7 @@ struct held {
     struct live_target *targets[ABI_TARGETS];
     size_t asked;
     double allowance, cost;      /* nanoseconds; of the last look */
-    uint64_t filled_at, looked_at; /* monotonic clock */
+    uint64_t filled_at, looked_at, again_at; /* monotonic clock */
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -50,7 +50,7 @@ static void *start(void)
     struct held *held = calloc(1, sizeof(*held));
 
     held->allowance = FIRST_ALLOWANCE;
-    held->filled_at = clock_ns(CLOCK_MONOTONIC);
+    held->filled_at = held->again_at = clock_ns(CLOCK_MONOTONIC);
     return held;
 }
 
@@ -163,8 +163,9 @@ static void refill(struct held *held, uint64_t now)
     held->filled_at = now;
 }
 
-static void ask_again(struct held *held)
+static void ask_again(struct held *held, uint64_t now)
 {
+    held->again_at = now;
     for (ptrdiff_t i = 0; i < hmlen(held->objects); i++) {
         if (held->objects[i].state == HELD_FOUND)
             ask(held, &held->objects[i]);
@@ -177,8 +178,8 @@ static void idle(void *state, bool last)
     uint64_t now = clock_ns(CLOCK_MONOTONIC), before;
 
     refill(held, now);
-    if (last || (now - held->looked_at > LOOK_AGAIN_NS && held->allowance > FIRST_ALLOWANCE / 2))
-        ask_again(held);
+    if (last || (now - held->again_at > LOOK_AGAIN_NS && now - held->again_at > held->cost / SHARE))
+        ask_again(held, now);
     if (!held->asked)
         return;
     if (!last && (held->allowance <= 0 || now - held->looked_at < (uint64_t)(REST * held->cost)))

@@ -6,7 +6,7 @@
 
 /*
  * Looks once two threads have operated on an object, in the time that it may take: half a percent of a processor's,
- * and a tenth of a second to begin with. Looks again now and then, whenever another thread or place reaches the object,
+ * and a second to begin with. Looks again now and then, whenever another thread or place reaches the object,
  * and at the end: where the address may have come to another object, there is no name any more.
  */
 extern const struct live_lookup live_held;

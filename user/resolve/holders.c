@@ -12,9 +12,11 @@ enum {
     MOST_INTERPRETERS = 64,
     MOST_THREADS = 4096,
     MOST_FRAMES = 128,
-    MOST_ITEMS = 100000,   /* of one container */
+    MOST_ITEMS = 100000,   /* of one container, ... */
+    MOST_LOOKED_INTO = 1024, /* ... of which so many are looked into */
     MOST_NODES = 32768,    /* objects that others are looked for in */
-    MOST_EDGES = 1 << 20,  /* references that are followed, in all */
+    MOST_EDGES = 1 << 20,  /* references that are followed, in all, ... */
+    MOST_PAGES = 1 << 15,  /* ... and pages that are read for it */
     MOST_WANTED = 65536,
     KEYED_ITEMS = 32,      /* larger dicts are caches, whose keys say little */
     KEY_TEXT = 32,
@@ -162,28 +164,39 @@ static bool fits(int length, size_t size)
     return length > 0 && (size_t)length < size;
 }
 
-/* "app.make", with or without what is behind the last <locals> */
-static bool qualified_text(const struct walk *walk, uint64_t module, uint64_t qualname, bool outer, char *into,
+/* Of a qualname. */
+enum part { PART_ALL, PART_OUTER, PART_CLASS };
+
+/* "app.make" of "app.make.<locals>.work", and for a method, whose closure knows its class, the class. */
+static void cut_to_outer(char *qualname, bool method)
+{
+    char *inner = method ? strrchr(qualname, '.') : NULL;
+
+    for (char *next = qualname; (next = strstr(next, ".<locals>.")) != NULL; next++)
+        inner = method ? inner : next;
+    if (inner)
+        *inner = '\0';
+}
+
+/* "app.make", whole or cut to what is around it */
+static bool qualified_text(const struct walk *walk, uint64_t module, uint64_t qualname, enum part part, char *into,
                            size_t size)
 {
     char first[NAME_TEXT], second[HOLDERS_TEXT];
-    char *inner, *next;
 
     if (!string_text(walk, module, first, sizeof(first)) || !string_text(walk, qualname, second, sizeof(second)))
         return false;
-    for (inner = NULL, next = second; outer && (next = strstr(next, ".<locals>.")) != NULL; next++)
-        inner = next;
-    if (inner)
-        *inner = '\0';
+    if (part != PART_ALL)
+        cut_to_outer(second, part == PART_CLASS);
     return fits(snprintf(into, size, "%s.%s", first, second), size);
 }
 
-static bool function_text(const struct walk *walk, uint64_t function, bool outer, char *into, size_t size)
+static bool function_text(const struct walk *walk, uint64_t function, enum part part, char *into, size_t size)
 {
     const struct layout *layout = walk->memory.layout;
 
     return qualified_text(walk, python_pointer(&walk->memory, function + layout->function_module),
-                          python_pointer(&walk->memory, function + layout->function_qualname), outer, into, size);
+                          python_pointer(&walk->memory, function + layout->function_qualname), part, into, size);
 }
 
 /* Of a frame: its code object's name, in the module that its globals are of. */
@@ -192,7 +205,7 @@ static bool frame_text(const struct walk *walk, const struct node *frame, char *
     const struct layout *layout = walk->memory.layout;
 
     return qualified_text(walk, python_dict_get(&walk->memory, frame->edge.name, "__name__"),
-                          python_pointer(&walk->memory, frame->address + layout->code_qualname), false, into, size);
+                          python_pointer(&walk->memory, frame->address + layout->code_qualname), PART_ALL, into, size);
 }
 
 static bool edge_text(const struct walk *walk, const struct edge *edge, char *into, size_t size);
@@ -207,7 +220,7 @@ static bool holder_text(const struct walk *walk, const struct node *node, char *
         return python_type_name(&walk->memory, node->address, name, sizeof(name)) == 0 &&
                fits(snprintf(into, size, "type %s", name), size);
     case SHAPE_FUNCTION:
-        return function_text(walk, node->address, false, name, sizeof(name)) &&
+        return function_text(walk, node->address, PART_ALL, name, sizeof(name)) &&
                fits(snprintf(into, size, "function %s", name), size);
     default:
         return !node->vague && edge_text(walk, &node->edge, into, size);
@@ -270,7 +283,9 @@ static bool edge_text(const struct walk *walk, const struct edge *edge, char *in
         return holder_text(walk, node, holder, sizeof(holder)) &&
                fits(snprintf(into, size, "key of %s", holder), size);
     case EDGE_CLOSURE:
-        return named && function_text(walk, node->address, true, holder, sizeof(holder)) &&
+        return named &&
+               function_text(walk, node->address, strcmp(name, "__class__") == 0 ? PART_CLASS : PART_OUTER, holder,
+                             sizeof(holder)) &&
                fits(snprintf(into, size, "closure %s of %s", name, holder), size);
     case EDGE_CONTENT:
         return !node->vague && edge_text(walk, &node->edge, into, size);
@@ -434,7 +449,7 @@ static void meet(struct walk *walk, const struct reference *reference)
 
     if (!reference->object || reference->object % 8)
         return;
-    if (walk->edges++ >= MOST_EDGES) {
+    if (walk->edges++ >= MOST_EDGES || page_cache_reads(walk->cache) >= MOST_PAGES) {
         cut_short(walk, reference->rank - 1);
         return;
     }
@@ -488,6 +503,7 @@ static int read_items(struct walk *walk, uint64_t dict, struct python_item **ite
 
 static void walk_items(struct walk *walk, size_t parent, uint64_t dict, enum edge_kind kind)
 {
+    bool was_shallow = walk->shallow;
     struct python_item *items;
 
     if (read_items(walk, dict, &items) != 0)
@@ -495,17 +511,22 @@ static void walk_items(struct walk *walk, size_t parent, uint64_t dict, enum edg
     for (size_t i = 0; i < arrlenu(items); i++) {
         bool keyed = kind != EDGE_ITEM || arrlenu(items) <= KEYED_ITEMS;
 
+        walk->shallow = was_shallow || (kind == EDGE_ITEM && i >= MOST_LOOKED_INTO);
         hold(walk, parent, kind, keyed ? items[i].key : 0, items[i].value, items[i].at);
         if (kind == EDGE_ITEM && map_find(&walk->places, items[i].key))
             hold(walk, parent, EDGE_KEY, items[i].key, items[i].key, items[i].at - sizeof(uint64_t));
     }
+    walk->shallow = was_shallow;
     arrfree(items);
 }
 
 static void walk_array(struct walk *walk, size_t parent, uint64_t array, uint64_t count, uint64_t step)
 {
-    for (uint64_t i = 0; array && i < count && i < MOST_ITEMS; i++)
+    for (uint64_t i = 0; array && i < count && i < MOST_ITEMS; i++) {
+        walk->shallow = i >= MOST_LOOKED_INTO;
         hold_pointer(walk, parent, EDGE_ITEM, 0, array + i * step);
+    }
+    walk->shallow = false;
 }
 
 static void walk_attributes(struct walk *walk, size_t parent)

@@ -82,7 +82,12 @@ static enum shape_kind kind_by_name(const struct python_memory *memory, uint64_t
         const char *name;
         enum shape_kind kind;
     } kinds[] = {{"module", SHAPE_MODULE}, {"function", SHAPE_FUNCTION}, {"cell", SHAPE_CELL},
-                 {"set", SHAPE_SET},       {"frozenset", SHAPE_SET}};
+                 {"set", SHAPE_SET},       {"frozenset", SHAPE_SET},
+                 /* there are many of these, which hold types and names */
+                 {"method_descriptor", SHAPE_LEAF},   {"wrapper_descriptor", SHAPE_LEAF},
+                 {"getset_descriptor", SHAPE_LEAF},   {"member_descriptor", SHAPE_LEAF},
+                 {"classmethod_descriptor", SHAPE_LEAF}, {"builtin_function_or_method", SHAPE_LEAF},
+                 {"code", SHAPE_LEAF}};
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (has_name(memory, type, kinds[i].name))
@@ -107,7 +112,7 @@ static struct shape find_shape(const struct python_memory *memory, uint64_t type
 
     shape.has_attributes = shape.kind != SHAPE_TYPE &&
         (flags & PYTHON_MANAGED_DICT || python_pointer(memory, type + layout->type_dictoffset) != 0);
-    for (int i = 0; type != 0 && shape.kind != SHAPE_TYPE && i < MOST_BASES; i++) {
+    for (int i = 0; type != 0 && shape.kind != SHAPE_TYPE && shape.kind != SHAPE_LEAF && i < MOST_BASES; i++) {
         if (shape.kind == SHAPE_OTHER && !is_heap(memory, type))
             shape.kind = kind_by_name(memory, type);
         if (is_heap(memory, type))

@@ -7,6 +7,7 @@ enum { PAGE = 4096, PAGES = 256 };
 
 struct page_cache {
     const struct python_memory *memory;
+    size_t reads;
     uint64_t numbers[PAGES]; /* of the page in each place, + 1; 0: none */
     uint8_t bytes[PAGES][PAGE];
 };
@@ -30,6 +31,11 @@ void page_cache_clear(struct page_cache *cache)
     memset(cache->numbers, 0, sizeof(cache->numbers));
 }
 
+size_t page_cache_reads(const struct page_cache *cache)
+{
+    return cache->reads;
+}
+
 /* The bytes of a page; NULL where not all of it can be read. Each page has one place that it may be kept at. */
 static const uint8_t *find_page(struct page_cache *cache, uint64_t number)
 {
@@ -38,6 +44,7 @@ static const uint8_t *find_page(struct page_cache *cache, uint64_t number)
     if (cache->numbers[place] == number + 1)
         return cache->bytes[place];
     cache->numbers[place] = 0;
+    cache->reads++;
     if (cache->memory->read(cache->memory->context, number * PAGE, cache->bytes[place], PAGE) != 0)
         return NULL;
     cache->numbers[place] = number + 1;

@@ -17,6 +17,9 @@ void page_cache_free(struct page_cache *cache); /* takes NULL */
 /* Forgets all that was read. */
 void page_cache_clear(struct page_cache *cache);
 
+/* How many pages were read so far. */
+size_t page_cache_reads(const struct page_cache *cache);
+
 /* The same memory through the cache, which must outlive it. */
 struct python_memory page_cache_memory(struct page_cache *cache);
 
