@@ -46,6 +46,7 @@ struct session *session_new(void)
     struct session *session = calloc(1, sizeof(*session));
 
     session->bpf = calloc(1, sizeof(*session->bpf));
+    arrsetcap(session->targets, ABI_TARGETS); /* observers keep pointers to targets, of which more may come */
     return session;
 }
 
