@@ -62,6 +62,7 @@ $(BUILD)/user/%.o: user/%.c | $(SKELETON)
 
 # Built in by the assembler, of which make is told nothing.
 $(BUILD)/user/profile/remedy.o: user/profile/remedies.json
+$(BUILD)/user/emit/json.o: docs/profile.schema.json
 
 # stb_ds is not ours to warn about.
 $(BUILD)/user/util/array.o: WARN := -w

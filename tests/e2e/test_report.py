@@ -1,11 +1,14 @@
 """`report` reads what record wrote, needs no privilege for it, and refuses everything else in one sentence."""
+import csv
+import json
 import re
 import struct
 
 import pytest
 
 from machine import Processes
-from recording import Recorder, Report, workload
+from profile_file import add_contended, packed, unpacked
+from recording import ROOT, Recorder, Report, schema, workload
 from refusals import FAILED, MISUSED, assert_one_sentence
 
 
@@ -78,7 +81,7 @@ def test_an_unfinished_profile(hotref, profile, tmp_path):
     refused(hotref, unfinished, "unfinished")
 
 
-@pytest.mark.parametrize("format", ["table", "json"])
+@pytest.mark.parametrize("format", ["table", "explain", "json", "csv"])
 def test_output_that_no_disk_takes(hotref, profile, format):
     with open("/dev/full", "w") as full:
         status, _, stderr = hotref("report", "-i", profile, "-f", format, stdout=full)
@@ -118,13 +121,14 @@ def test_rows_are_sorted_by_the_key_that_is_asked_for(hotref, profile):
         assert values == sorted(values, reverse=True)
 
 
-@pytest.mark.parametrize("arguments", [["-f", "no-such-format"], ["-k", "no-such-key"], ["-n", "many"], ["surplus"]],
+@pytest.mark.parametrize("arguments", [["-f", "no-such-format"], ["-k", "no-such-key"], ["-n", "many"], ["surplus"],
+                                       ["--explain=0"], ["--explain", "1x"]],
                          ids=lambda arguments: " ".join(arguments))
 def test_wrong_arguments_to_report(hotref, profile, arguments):
     status, stdout, stderr = hotref("report", "-i", profile, *arguments)
 
     assert (status, stdout) == (MISUSED, "")
-    assert_one_sentence(stderr, re.escape(arguments[-1]))
+    assert_one_sentence(stderr, re.escape(arguments[-1].removeprefix("--explain=")))
 
 
 def test_rows_hold_together(hotref, profile):
@@ -140,3 +144,115 @@ def test_rows_hold_together(hotref, profile):
     assert sum(ranked) == json["ranked_ops"]
     assert sum(single) == json["single_thread"]["ops"]
     assert json["total_ops"] == sum(ranked) + sum(single) + json["cold_ops"]
+
+
+def csv_of(hotref, profile, *arguments):
+    file = hotref.new_profile().with_suffix(".csv")
+    assert hotref("report", "-i", profile, "-f", "csv", "-o", file, *arguments) == (0, "", "")
+    with open(file, newline="") as lines:
+        return list(csv.DictReader(lines, strict=True))
+
+
+def report_of(hotref, profile, *arguments):
+    status, stdout, stderr = hotref("report", "-i", profile, "-f", "json", "--all", *arguments)
+    assert (status, stderr) == (0, "")
+    return Report(stdout)
+
+
+def test_csv_has_the_rows_of_the_json(hotref, profile):
+    report = hotref.report(profile)
+    rows = csv_of(hotref, profile, "--all")
+
+    assert [row["ranked"] for row in rows] == ["true"] * len(report.ranked) + ["false"] * len(report.single)
+    for row, other in zip(rows, report.all_rows, strict=True):
+        for key in "type", "field", "object", "function":
+            assert row[key] == other[key]
+        for key in "ops", "decrefs", "threads", "handoffs", "retries", "bounces", "objects":
+            assert int(row[key]) == other[key]
+        assert row["address"] == (other["address"] or "")
+        assert row["remedy"] == (other["remedy"]["id"] if other["remedy"] else "")
+
+
+def test_the_schema_is_built_in(hotref):
+    status, stdout, stderr = hotref("report", "--json-schema")
+
+    assert (status, stderr) == (0, "")
+    assert json.loads(stdout) == schema()
+
+
+def test_filters_choose_rows_and_leave_the_sums(hotref, profile):
+    whole = hotref.report(profile)
+    kept = report_of(hotref, profile, "-I", "type=float", "-I", "type=list", "-X", "field=in *")
+
+    assert kept.all_rows == [row for row in whole.all_rows
+                             if row["type"] in ("float", "list") and not row["field"].startswith("in ")]
+    assert kept.json["left_out"]["rows"] == len(whole.all_rows) - len(kept.all_rows)
+    for key in "verdict", "total_ops", "ranked_ops", "single_thread", "cold_ops":
+        assert kept.json[key] == whole.json[key]
+
+
+def test_rows_by_object_have_one_object_each(hotref, profile):
+    whole, report = hotref.report(profile), report_of(hotref, profile, "--by-object")
+
+    assert len(report.all_rows) > len(whole.all_rows)
+    for row in report.all_rows:
+        assert row["fold"] or (row["objects"] == 1 and row["address"])
+    for key in "verdict", "total_ops", "ranked_ops", "cold_ops":
+        assert report.json[key] == whole.json[key]
+
+
+def test_threads_sum_to_their_row(hotref, profile):
+    report = report_of(hotref, profile, "--per-thread")
+    lines = csv_of(hotref, profile, "--per-thread", "--all")
+
+    assert "by_thread" not in hotref.report(profile).ranked[0]
+    assert len(lines) == sum(len(row["by_thread"]) for row in report.all_rows)
+    for row in report.all_rows:
+        for key in "ops", "decrefs", "handoffs", "retries", "bounces":
+            assert sum(thread[key] for thread in row["by_thread"]) == row[key]
+        known = [thread for thread in row["by_thread"] if thread["tid"]]
+        assert len({(thread["pid"], thread["tid"]) for thread in known}) == len(known) <= row["threads"]
+    status, stdout, _ = hotref("report", "-i", profile, "--per-thread", "-n", 1)
+    assert (status, stdout.count(" by ")) == (0, len(report.ranked[0]["by_thread"]))
+
+
+def test_one_row_is_explained(hotref, profile):
+    row = hotref.report(profile).ranked[1]
+    for arguments in ["--explain", 2], ["--explain=2"]:
+        status, stdout, stderr = hotref("report", "-i", profile, *arguments)
+        assert (status, stderr) == (0, "")
+        assert f"\n2. {row['type']} {row['field']}: " in stdout
+        assert row["remedy"]["what"] in stdout
+        assert "\n1. " not in stdout
+    status, stdout, stderr = hotref("report", "-i", profile, "--explain", 100_000)
+    assert (status, stdout) == (FAILED, "")
+    assert_one_sentence(stderr, "no row 100000")
+
+
+ODD_NAMES = ["a;b c", "'single' \"double\" `back`", "two\nlines\r\nand\ttab", "größe 鍵 🔥", "=1+1", ",", " edges ",
+             "\x1b[31mred\x07", "back\\slash \\n", "\u202eturned", "x" * 10_000, "鍵" * 10_000]
+
+
+@pytest.fixture(scope="module")
+def odd_profile(profile, tmp_path_factory):
+    magic, version, sections = unpacked(profile.read_bytes())
+    for name in ODD_NAMES:
+        add_contended(sections, name)
+    file = tmp_path_factory.mktemp("odd") / "odd.prof"
+    file.write_bytes(packed(magic, version, sections))
+    return file
+
+
+def test_odd_names_survive_json_and_csv(hotref, odd_profile):
+    for rows in hotref.report(odd_profile).ranked, csv_of(hotref, odd_profile):
+        assert set(ODD_NAMES) <= {row["object"] for row in rows}
+
+
+@pytest.mark.parametrize("format", ["table", "explain"])
+def test_odd_names_cannot_act_on_a_terminal(hotref, odd_profile, format):
+    status, stdout, _ = hotref("report", "-i", odd_profile, "-f", format, "-n", 0)
+
+    assert status == 0
+    assert not set(re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", stdout))
+    for shown in "two\\nlines\\r\\nand\\ttab", "\\x1b[31mred\\a", "\\u202eturned", "größe 鍵 🔥", "x" * 10_000:
+        assert shown in stdout

@@ -367,6 +367,28 @@ static void json_keeps_odd_names(void **state)
     profile_free(p);
 }
 
+static void csv_quotes_what_needs_it(void **state)
+{
+    struct profile *p = sample_new();
+    char *text;
+
+    (void)state;
+    contend(p, "str", "a \"b\"", "closure, x", 100);
+    contend(p, "str", "two\nlines", "größe;", 90);
+    sample_count(p, sample_object(p, "float", "3.14", 0x1000), "list[0]", 1, 20012);
+    text = emitted(&emit_csv, p, (struct emit_options){0});
+    assert_ptr_equal(strstr(text, "ranked,type,field,object,function,field_source,address,objects,fold,ops,"), text);
+    contains(text, "\r\ntrue,str,\"closure, x\",\"a \"\"b\"\"\",func_dealloc,slot,0x7f0000001000,1,false,200,200,2,");
+    contains(text, "\r\ntrue,str,größe;,\"two\nlines\",");
+    lacks(text, "float");
+    free(text);
+    text = emitted(&emit_csv, p, (struct emit_options){.all = true, .max_rows = 1});
+    lacks(text, "two");
+    contains(text, "\r\nfalse,float,list[0],3.14,");
+    free(text);
+    profile_free(p);
+}
+
 static void formats_are_found_by_name(void **state)
 {
     (void)state;
@@ -433,6 +455,7 @@ int main(void)
         cmocka_unit_test(rows_of_one_line_are_marked),
         cmocka_unit_test(json_holds_the_contract),
         cmocka_unit_test(json_keeps_odd_names),
+        cmocka_unit_test(csv_quotes_what_needs_it),
         cmocka_unit_test(formats_are_found_by_name),
         cmocka_unit_test(a_file_is_no_terminal),
         cmocka_unit_test(texts_are_cut_in_the_middle),

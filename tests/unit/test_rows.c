@@ -235,12 +235,12 @@ static void sites_are_summed_and_sorted(void **state)
 static void any_metric_sorts(void **state)
 {
     struct profile *p = nested();
-    struct rows *rows = rows_build(p, metric_find("bounces"));
+    struct rows *rows = rows_build(p, &(struct rows_options){.key = metric_find("bounces")});
 
     (void)state;
     assert_string_equal(rows->ranked[0].object, "globals of __main__");
     rows_free(rows);
-    rows = rows_build(p, metric_find("retries"));
+    rows = rows_build(p, &(struct rows_options){.key = metric_find("retries")});
     assert_string_equal(rows->ranked[0].object, "builtins");
     says(p, rows,
          "2 threads fight over 3 objects: 120,000 of 120,000 shared decrements in 1.50 s (100 %, 80,000 a "
@@ -425,9 +425,118 @@ static void lines_connect_rows(void **state)
     release(p, rows);
 }
 
+/* Two objects of one name, an unnamed one, and a fold; each used by two threads. */
+static struct profile *alike(void)
+{
+    struct profile *p = sample_new();
+    uint32_t objects[] = {sample_object(p, "list", "items", 0x1000), sample_object(p, "list", "items", 0x2000),
+                          sample_object(p, "list", "", 0x3000), sample_fold(p, "list", 7)};
+
+    for (uint32_t i = 0; i < 3; i++) {
+        sample_count(p, objects[i], "tuple item", 1, 100 - i)->retries = 3;
+        sample_count(p, objects[i], "tuple item", 2, 50);
+    }
+    sample_count(p, objects[3], "tuple item", 0, 10)->threads = 2;
+    return p;
+}
+
+static void objects_of_a_name_can_have_rows_of_their_own(void **state)
+{
+    struct profile *p = alike();
+    struct rows *rows = rows_build(p, NULL);
+
+    (void)state;
+    assert_int_equal(arrlenu(rows->ranked), 2);
+    rows_free(rows);
+    rows = rows_build(p, &(struct rows_options){.by_object = true});
+    assert_int_equal(arrlenu(rows->ranked), 4);
+    assert_string_equal(rows->ranked[0].label, "items @0x1000");
+    assert_int_equal(rows->ranked[0].address, 0x1000);
+    assert_string_equal(rows->ranked[1].object, "items");
+    assert_int_equal(rows->ranked[1].address, 0x2000);
+    assert_string_equal(rows->ranked[2].object, "nameless");
+    assert_int_equal(rows->ranked[2].address, 0x3000);
+    assert_false(rows->ranked[2].fold);
+    assert_string_equal(rows->ranked[3].object, "7 others");
+    assert_true(rows->ranked[3].fold);
+    release(p, rows);
+}
+
+static void rows_tell_what_each_thread_did(void **state)
+{
+    struct profile *p = alike();
+    struct rows *rows = rows_build(p, &(struct rows_options){.per_thread = true});
+    const struct row *row = &rows->ranked[0];
+    struct row part;
+
+    (void)state;
+    assert_int_equal(row->thread_count, 2);
+    assert_string_equal(row->by_thread[0].name, "Thread-1");
+    assert_int_equal(row->by_thread[0].tid, 4243);
+    assert_int_equal(row->by_thread[0].pid, 4242);
+    assert_int_equal(row->by_thread[0].decrefs, 199);
+    assert_int_equal(row->by_thread[1].decrefs, 100);
+    part = row_of_thread(row, &row->by_thread[0]);
+    assert_int_equal(row_ops(&part), 199);
+    assert_int_equal(part.threads, 1);
+    assert_int_equal(part.retries, 6);
+    row = &rows->ranked[1]; /* the nameless one and the fold, whose threads are not known */
+    assert_int_equal(row->thread_count, 3);
+    assert_int_equal(row->by_thread[2].tid, 0);
+    assert_string_equal(row->by_thread[2].name, "");
+    release(p, rows);
+}
+
+static struct rows *filtered(const struct profile *p, const struct rows_filter *filters, size_t count)
+{
+    struct rows *rows = rows_build(p, NULL);
+
+    rows_filter(rows, filters, count);
+    return rows;
+}
+
+static void filters_leave_the_sums(void **state)
+{
+    static const struct {
+        struct rows_filter filters[3];
+        size_t count, left;
+        const char *first;
+    } cases[] = {
+        {{{"function.*", false}}, 1, 3, "code nested.<locals>.f (nested.py:4)"},
+        {{{"builtins", false}}, 1, 1, "builtins"},
+        {{{"object=globals*", false}}, 1, 1, "globals of __main__"},
+        {{{"type=function*", false}}, 1, 0, NULL},
+        {{{"field=function*", false}, {"type=code", true}}, 2, 2, "builtins"},
+        {{{"type=code", true}, {"*globals*", true}}, 2, 1, "builtins"},
+        {{{"type=code", false}, {"builtins", false}}, 2, 2, "code nested.<locals>.f (nested.py:4)"},
+        {{{"function=func_dealloc", false}}, 1, 3, "code nested.<locals>.f (nested.py:4)"},
+        {{{"no=such", false}}, 1, 0, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct profile *p = nested();
+        struct rows *rows = filtered(p, cases[i].filters, cases[i].count);
+
+        assert_int_equal(arrlenu(rows->ranked), cases[i].left);
+        if (cases[i].first)
+            assert_string_equal(rows->ranked[0].object, cases[i].first);
+        assert_int_equal(rows->ranked_ops, 120000);
+        assert_int_equal(rows->left_out_rows, 3 - cases[i].left);
+        assert_int_equal(rows->left_out_ops, 40000 * (3 - cases[i].left));
+        says(p, rows,
+             "2 threads fight over 3 objects: 120,000 of 120,000 shared decrements in 1.50 s (100 %, 80,000 a second), "
+             "hottest function.func_code (code nested.<locals>.f (nested.py:4), 33 %)");
+        release(p, rows);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(objects_of_a_name_can_have_rows_of_their_own),
+        cmocka_unit_test(rows_tell_what_each_thread_did),
+        cmocka_unit_test(filters_leave_the_sums),
         cmocka_unit_test(contended_objects_are_ranked),
         cmocka_unit_test(one_thread_is_no_contention),
         cmocka_unit_test(rows_of_one_line_are_marked),

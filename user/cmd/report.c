@@ -25,7 +25,8 @@ struct report {
     long explain_row; /* 0: those that matter */
     long rows; /* -1: as suits the output */
     long stacks;
-    bool all;
+    bool all, by_object, per_thread, schema;
+    struct rows_filter *filters; /* stb_ds array */
 };
 
 static int unknown_key(const char *key)
@@ -110,6 +111,19 @@ static int parse_option(struct report *report, int option, char **argv)
         return parse_explain(report, optarg, argv);
     case 's':
         return parse_stacks(report, optarg, argv);
+    case 'I':
+    case 'X':
+        arrput(report->filters, ((struct rows_filter){optarg, option == 'X'}));
+        return STATUS_OK;
+    case 'O':
+        report->by_object = true;
+        return STATUS_OK;
+    case 'S':
+        report->schema = true;
+        return STATUS_OK;
+    case 'T':
+        report->per_thread = true;
+        return STATUS_OK;
     case 'a':
         report->all = true;
         return STATUS_OK;
@@ -128,13 +142,18 @@ static int parse(struct report *report, int argc, char **argv)
         {"rows", required_argument, NULL, 'n'},
         {"explain", optional_argument, NULL, 'e'},
         {"stacks", optional_argument, NULL, 's'},
+        {"include", required_argument, NULL, 'I'},
+        {"exclude", required_argument, NULL, 'X'},
+        {"by-object", no_argument, NULL, 'O'},
+        {"per-thread", no_argument, NULL, 'T'},
+        {"json-schema", no_argument, NULL, 'S'},
         {"all", no_argument, NULL, 'a'},
         {0},
     };
     int option, status;
 
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "+:i:f:o:k:n:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+:i:f:o:k:n:I:X:", options, NULL)) != -1) {
         if (option == '?' && optopt)
             return command_misused(&command_report, "unknown option '-%c'", optopt);
         if (option == '?')
@@ -165,14 +184,18 @@ static int print(const struct report *report, const struct profile *profile, FIL
 {
     bool usual = strcmp(report->input, DEFAULT_INPUT) == 0;
     struct emit_options options = {.all = report->all,
+                                   .notable = report->rows < 0,
                                    .stacks = (size_t)report->stacks,
                                    .explain_row = (size_t)report->explain_row,
                                    .input = usual ? NULL : report->input};
-    struct rows *rows = rows_build(profile, report->key);
+    struct rows_options choice = {
+        .key = report->key, .by_object = report->by_object, .per_thread = report->per_thread};
+    struct rows *rows = rows_build(profile, &choice);
     int status;
 
     if (!rows)
         return -1;
+    rows_filter(rows, report->filters, arrlenu(report->filters));
     emit_fit(&options, out);
     if (report->rows >= 0)
         options.max_rows = (int)report->rows;
@@ -186,10 +209,16 @@ static int print(const struct report *report, const struct profile *profile, FIL
     return status;
 }
 
+static int print_schema(FILE *out)
+{
+    fputs(emit_json_schema(), out);
+    return 0;
+}
+
 /* Only flushing tells whether all that was printed has arrived. */
 static int print_to(const struct report *report, const struct profile *profile, FILE *out, const char *name)
 {
-    int status = print(report, profile, out);
+    int status = report->schema ? print_schema(out) : print(report, profile, out);
 
     errno = EIO; /* what remains of an error that came before */
     if (!status && (fflush(out) || ferror(out)))
@@ -201,11 +230,11 @@ static int print_to(const struct report *report, const struct profile *profile, 
 
 static int report_profile(const struct report *report)
 {
-    struct profile *profile = profile_read(report->input);
+    struct profile *profile = report->schema ? NULL : profile_read(report->input);
     FILE *out = NULL;
     int status = -1;
 
-    if (profile)
+    if (profile || report->schema)
         out = report->output ? open_output(report->output) : stdout;
     if (out)
         status = print_to(report, profile, out, report->output ? report->output : "stdout");
@@ -226,24 +255,34 @@ static int run(int argc, char **argv)
         fail_errno("cannot become user '%s'", account.name);
         return command_failed(&command_report, STATUS_FAILED);
     }
-    return report_profile(&report) ? command_failed(&command_report, STATUS_FAILED) : STATUS_OK;
+    status = report_profile(&report);
+    arrfree(report.filters);
+    return status ? command_failed(&command_report, STATUS_FAILED) : STATUS_OK;
 }
 
 const struct command command_report = {
     .name = "report",
-    .arguments = "[-i FILE] [-f FORMAT] [-o FILE] [-k KEY] [-n ROWS] [--all] [--explain [ROW]]",
+    .arguments = "[-i FILE] [-f FORMAT] [-o FILE] [-k KEY] [-n ROWS] [-I GLOB] [-X GLOB] [--all] [--by-object]\n"
+                 "                     [--per-thread] [--stacks [N]] [--explain [ROW]] [--json-schema]",
     .summary = "Show what a recording found, hottest first",
     .help = "  -i, --input FILE     the profile (default: hotref.prof)\n"
             "  -f, --format FORMAT  table: verdict and rows for people (default)\n"
             "                       explain: what happens in the hottest rows, and what to do about it\n"
             "                       json: one object with everything\n"
+            "                       csv: a line for each row, as RFC 4180 says\n"
             "  -o, --output FILE    where to write (default: stdout); no symbolic link is followed\n"
             "  -k, --sort KEY       what to sort by: ops (default), decrefs, threads, retries, bounces\n"
             "                       or handoffs\n"
             "  -n, --rows ROWS      so many rows, 0 for all (default: 20 on a terminal, else all)\n"
+            "  -I, --include GLOB   only rows whose type, field, object or function is like GLOB, '*' for any text and\n"
+            "                       '?' for one character; 'field=GLOB' looks at one of them. Any of several will do\n"
+            "  -X, --exclude GLOB   no rows like GLOB. Sums and the verdict are of all rows nonetheless\n"
             "      --all            also the rows that one thread alone has touched\n"
+            "      --by-object      a row for each object, with its address, where several share a name\n"
+            "      --per-thread     under each row what each thread did\n"
             "      --stacks [N]     under each row the N Python stacks (default: 3) that it was seen under most\n"
-            "      --explain [ROW]  the same as -f explain, or this row alone\n\n"
+            "      --explain [ROW]  the same as -f explain, or this row alone\n"
+            "      --json-schema    print the schema of -f json, and nothing else\n\n"
             "Exit status: 0, or 1 if the profile cannot be read or the report not be written, 2 for wrong\n"
             "usage.\n",
     .run = run,

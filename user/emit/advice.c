@@ -70,8 +70,11 @@ static void add_row(struct line *line, size_t number)
 static struct line *line_for(struct line **lines, const struct remedy *remedy)
 {
     for (size_t i = 0; i < arrlenu(*lines); i++) {
-        if (remedy_alike((*lines)[i].remedy, remedy))
-            return &(*lines)[i];
+        if (!remedy_alike((*lines)[i].remedy, remedy))
+            continue;
+        if (remedy->fixed_for) /* a line promises no more than each of its rows does */
+            (*lines)[i].remedy = remedy;
+        return &(*lines)[i];
     }
     if (arrlenu(*lines) == LINES)
         return NULL;
@@ -248,6 +251,8 @@ static size_t rows_to_explain(const struct rows *rows, const struct emit_options
 
     if (options->max_rows > 0)
         return (size_t)options->max_rows < most ? (size_t)options->max_rows : most;
+    if (!options->notable)
+        return most;
     while (count < most && is_notable(&rows->ranked[count], rows))
         count++;
     return count;
@@ -258,6 +263,7 @@ static int emit(const struct profile *profile, const struct rows *rows, const st
 {
     size_t first = options->explain_row ? options->explain_row - 1 : 0;
     size_t end = options->explain_row ? first + 1 : rows_to_explain(rows, options);
+    struct text_locale locale = text_begin();
     char *sentence = verdict(profile, rows);
 
     style(out, options, "\033[1m");
@@ -266,6 +272,7 @@ static int emit(const struct profile *profile, const struct rows *rows, const st
     free(sentence);
     for (size_t i = first; i < end; i++)
         explain(out, options, rows, first, i);
+    text_end(&locale);
     return 0;
 }
 

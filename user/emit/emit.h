@@ -12,6 +12,7 @@ struct emit_options {
     int width;    /* of the terminal; 0 where out is none: nothing is cut then */
     bool colour;
     size_t stacks; /* so many Python stacks under each row; 0: none */
+    bool notable;       /* of what is explained: no more rows than matter */
     size_t explain_row; /* explain this ranked row alone, from 1; 0: those that matter */
     const char *input; /* the profile's path, for a hint of what to type; NULL where it is the default one */
 };
@@ -24,9 +25,12 @@ struct emitter {
                 FILE *out);
 };
 
-extern const struct emitter emit_table, emit_explain, emit_json;
+extern const struct emitter emit_table, emit_explain, emit_json, emit_csv;
 extern const struct emitter *const emitters[];        /* ends with NULL */
 const struct emitter *emitter_find(const char *name); /* NULL if there is none */
+
+/* The JSON schema of what emit_json writes, as a text. */
+const char *emit_json_schema(void);
 
 /* Sets width and colour to what out can show: a terminal's width, and colour unless NO_COLOR forbids it. */
 void emit_fit(struct emit_options *options, FILE *out);

@@ -40,13 +40,6 @@ static const char *end_name(uint32_t end)
     return end < sizeof(names) / sizeof(names[0]) ? names[end] : names[0];
 }
 
-static const char *source_name(uint32_t source)
-{
-    static const char *const names[] = {NULL, "slot", "bytecode", "site"};
-
-    return source < sizeof(names) / sizeof(names[0]) ? names[source] : NULL;
-}
-
 static json_t *started(uint64_t started_ns)
 {
     time_t seconds = (time_t)(started_ns / 1000000000);
@@ -125,12 +118,13 @@ static json_t *head(const struct profile *profile, const struct rows *rows)
     char *sentence = verdict(profile, rows);
     uint64_t total = rows->ranked_ops + rows->single_ops + rows->cold_ops;
     json_t *object = json_pack(
-        "{s:i, s:s, s:b, s:I, s:I, s:o, s:I, s:I, s:{s:I, s:I, s:I}, s:I}", "schema_version",
+        "{s:i, s:s, s:b, s:I, s:I, s:o, s:I, s:I, s:{s:I, s:I, s:I}, s:I, s:{s:I, s:I}}", "schema_version",
         PROFILE_SCHEMA_VERSION, "verdict", sentence ? sentence : "", "complete", profile->meta.complete != 0,
         "lost", integer(profile->meta.lost), "lost_names", integer(profile->meta.lost_names), "metadata",
         metadata(profile), "total_ops", integer(total), "ranked_ops", integer(rows->ranked_ops),
-        "single_thread", "ops", integer(rows->single_ops), "rows", (json_int_t)arrlenu(rows->single),
-        "elsewhere_ops", integer(rows->elsewhere_ops), "cold_ops", integer(rows->cold_ops));
+        "single_thread", "ops", integer(rows->single_ops), "rows", integer(rows->single_rows),
+        "elsewhere_ops", integer(rows->elsewhere_ops), "cold_ops", integer(rows->cold_ops), "left_out", "rows",
+        integer(rows->left_out_rows), "ops", integer(rows->left_out_ops));
 
     free(sentence);
     return object;
@@ -242,12 +236,38 @@ static json_t *line_or_null(const struct row *row)
     return row->line ? json_integer(row->line) : json_null();
 }
 
+static json_t *thread_object(const struct row_thread *thread, bool increfs)
+{
+    bool known = thread->tid != 0;
+
+    return json_pack("{s:s?, s:o, s:o, s:I, s:I, s:o, s:I, s:I, s:I}", "name", text_or_null(thread->name), "pid",
+                     known ? json_integer(thread->pid) : json_null(), "tid",
+                     known ? json_integer(thread->tid) : json_null(), "ops",
+                     integer(thread->decrefs + thread->increfs), "decrefs", integer(thread->decrefs), "increfs",
+                     increfs_or_null(thread->increfs, increfs), "handoffs", integer(thread->handoffs), "retries",
+                     integer(thread->retries), "bounces", integer(thread->bounces));
+}
+
+/* NULL, which leaves the member out, where it was not asked for. */
+static json_t *by_thread(const struct row *row, bool increfs)
+{
+    json_t *array = row->by_thread ? json_array() : NULL;
+
+    for (size_t i = 0; array && i < row->thread_count; i++) {
+        if (json_array_append_new(array, thread_object(&row->by_thread[i], increfs))) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
 static json_t *row_object(const struct profile *profile, const struct row *row, bool increfs)
 {
     return json_pack(
         "{s:s, s:s, s:s?, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:s?, s:o, s:o, "
-        "s:n, s:n, s:o, s:o, s:o, s:o}",
-        "type", row->type, "field", row->field, "field_source", source_name(row->field_source), "object",
+        "s:n, s:n, s:o, s:o, s:o, s:o, s:o*}",
+        "type", row->type, "field", row->field, "field_source", field_source_name(row->field_source), "object",
         row->object, "address", address_or_null(row->address), "objects", integer(row->objects), "fold",
         row->fold, "function", row->function, "ops", integer(row_ops(row)), "decrefs", integer(row->decrefs),
         "increfs", increfs_or_null(row->increfs, increfs), "handoffs", integer(row->handoffs), "retries",
@@ -255,7 +275,7 @@ static json_t *row_object(const struct profile *profile, const struct row *row, 
         "thread_names", texts(row->thread_names, row->name_count), "owner", text_or_null(row->owner),
         "per_thread_id", per_thread_id(row), "line", line_or_null(row), "stall_ns", "stall_share", "remedy",
         remedy_or_null(remedy_of(row)), "sites", sites(row, increfs), "place", place_or_null(profile, row), "stacks",
-        stacks(profile, row));
+        stacks(profile, row), "by_thread", by_thread(row, increfs));
 }
 
 /* jansson hands over every token; json_dumpf() would lock out for each. */
@@ -304,6 +324,21 @@ static int emit(const struct profile *profile, const struct rows *rows, const st
         return -1;
     fputs("}\n", out);
     return 0;
+}
+
+/* docs/profile.schema.json, as the assembler takes it in: builds run in the root of the tree. */
+__asm__(".section .rodata\n"
+        ".type profile_schema_text, @object\n"
+        "profile_schema_text:\n"
+        ".incbin \"docs/profile.schema.json\"\n"
+        ".byte 0\n"
+        ".size profile_schema_text, . - profile_schema_text\n"
+        ".previous\n");
+extern const char profile_schema_text[];
+
+const char *emit_json_schema(void)
+{
+    return profile_schema_text;
 }
 
 const struct emitter emit_json = {"json", "one object with everything, as docs/profile.schema.json says",

@@ -1,5 +1,4 @@
 /* The table for people: the verdict, the rows that matter, and in one line each what is not among them. */
-#include <locale.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,13 +254,22 @@ static size_t print_text(FILE *out, size_t column, const char *text, size_t widt
     return used;
 }
 
-/* row NULL: the headings. */
-static void print_row(FILE *out, const struct layout *layout, size_t row_number, const struct row *row)
+static const char *cell(const struct column *column, const struct row *row, const char *instead)
 {
-    size_t last = last_column(layout);
+    return instead ? (column == &columns[OBJECT_COLUMN] ? instead : "") : column->text(row);
+}
+
+/* row NULL: the headings. instead: what stands in the object's place, alone. */
+static void print_row(FILE *out, const struct layout *layout, size_t row_number, const struct row *row,
+                      const char *instead)
+{
+    size_t last = instead ? OBJECT_COLUMN : last_column(layout);
     char number[NUMBER_SIZE];
 
-    print_row_number(out, layout, row_number);
+    if (instead)
+        text_pad(out, layout->number);
+    else
+        print_row_number(out, layout, row_number);
     for (size_t c = 0; c <= last; c++) {
         const struct metric *metric = layout->metric[c];
         size_t width = layout->width[c], used;
@@ -273,11 +281,28 @@ static void print_row(FILE *out, const struct layout *layout, size_t row_number,
             print_number(out, row ? number_grouped(metric->of(row), number) : metric->heading, width);
             continue;
         }
-        used = print_text(out, c, row ? columns[c].text(row) : columns[c].heading, layout->cut ? width : 0);
+        used = print_text(out, c, row ? cell(&columns[c], row, instead) : columns[c].heading,
+                          layout->cut ? width : 0);
         if (c < last)
             text_pad(out, width > used ? width - used : 0);
     }
     fputc_unlocked('\n', out);
+}
+
+/* The parts of its threads below a row, in its columns. */
+static void print_threads(FILE *out, const struct layout *layout, const struct row *row)
+{
+    for (size_t i = 0; i < row->thread_count; i++) {
+        const struct row_thread *thread = &row->by_thread[i];
+        struct row part = row_of_thread(row, thread);
+        char *name;
+
+        if (thread->tid ? asprintf(&name, "by %s (tid %u)", *thread->name ? thread->name : "?", thread->tid) < 0
+                        : asprintf(&name, "by several threads") < 0)
+            return;
+        print_row(out, layout, 0, &part, name);
+        free(name);
+    }
 }
 
 static void style(FILE *out, const struct emit_options *options, const char *sequence)
@@ -322,12 +347,13 @@ static void print_rows(FILE *out, const struct emit_options *options, const stru
     fit(&layout, options->width);
     fputc_unlocked('\n', out);
     style(out, options, DIM);
-    print_row(out, &layout, 0, NULL);
+    print_row(out, &layout, 0, NULL, NULL);
     style(out, options, PLAIN BOLD);
     for (size_t i = 0; i < shown; i++) {
-        print_row(out, &layout, i + 1, &rows[i]);
+        print_row(out, &layout, i + 1, &rows[i], NULL);
         if (i == 0)
             style(out, options, PLAIN);
+        print_threads(out, &layout, &rows[i]);
         stacks_print(out, profile, &rows[i], options);
     }
     if (shown < count)
@@ -380,6 +406,16 @@ static void print_ids(FILE *out, const struct emit_options *options, const struc
     free(numbers);
 }
 
+static void print_left_out(FILE *out, const struct emit_options *options, const struct rows *rows)
+{
+    char count[NUMBER_SIZE], ops[NUMBER_SIZE];
+
+    if (rows->left_out_rows)
+        print_line(out, options, "left out by -I and -X: %s row%s of %s operations",
+                   number_grouped(rows->left_out_rows, count), rows->left_out_rows == 1 ? "" : "s",
+                   number_grouped(rows->left_out_ops, ops));
+}
+
 static void print_single(FILE *out, const struct emit_options *options, const struct rows *rows)
 {
     char ops[NUMBER_SIZE], count[NUMBER_SIZE], elsewhere[NUMBER_SIZE];
@@ -387,8 +423,8 @@ static void print_single(FILE *out, const struct emit_options *options, const st
     if (!rows->single_ops)
         return;
     print_line(out, options, "one thread only: %s operations in %s row%s%s",
-               number_grouped(rows->single_ops, ops), number_grouped(arrlenu(rows->single), count),
-               arrlenu(rows->single) == 1 ? "" : "s", options->all ? "" : ", which --all lists");
+               number_grouped(rows->single_ops, ops), number_grouped(rows->single_rows, count),
+               rows->single_rows == 1 ? "" : "s", options->all ? "" : ", which --all lists");
     if (rows->elsewhere_ops)
         print_line(out, options, "of them, %s on objects that other threads reach through other fields",
                    number_grouped(rows->elsewhere_ops, elsewhere));
@@ -495,6 +531,7 @@ static void print_all(const struct profile *profile, const struct rows *rows,
     fputc_unlocked('\n', out);
     print_lines(out, options, rows);
     print_ids(out, options, rows);
+    print_left_out(out, options, rows);
     print_single(out, options, rows);
     print_increments(out, options, profile);
     print_losses(out, options, profile, rows);
@@ -508,18 +545,13 @@ static void print_all(const struct profile *profile, const struct rows *rows,
     }
 }
 
-/* Names are UTF-8 whatever the user's locale is, and must be measured as that. */
 static int emit(const struct profile *profile, const struct rows *rows, const struct emit_options *options,
                 FILE *out)
 {
-    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
+    struct text_locale locale = text_begin();
 
     print_all(profile, rows, options, out);
-    if (utf8) {
-        uselocale(before);
-        freelocale(utf8);
-    }
+    text_end(&locale);
     return 0;
 }
 

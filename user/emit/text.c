@@ -7,6 +7,23 @@
 
 #include "profile/utf8.h"
 
+struct text_locale text_begin(void)
+{
+    struct text_locale locale = {.utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0)};
+
+    if (locale.utf8)
+        locale.before = uselocale(locale.utf8);
+    return locale;
+}
+
+void text_end(const struct text_locale *locale)
+{
+    if (!locale->utf8)
+        return;
+    uselocale(locale->before);
+    freelocale(locale->utf8);
+}
+
 /* One character as it is shown. */
 struct piece {
     char text[12];

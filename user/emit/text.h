@@ -2,8 +2,16 @@
 #ifndef HOTREF_EMIT_TEXT_H
 #define HOTREF_EMIT_TEXT_H
 
+#include <locale.h>
 #include <stddef.h>
 #include <stdio.h>
+
+/* Names are UTF-8 whatever the user's locale is, and must be measured as that: between begin and end they are. */
+struct text_locale {
+    locale_t utf8, before;
+};
+struct text_locale text_begin(void);
+void text_end(const struct text_locale *locale);
 
 /* Columns that text takes as text_print() writes it: control characters and those that turn the direction of
  * writing around as escapes such as \n or \u202e, wide characters as two. Needs an LC_CTYPE with UTF-8. */

@@ -50,3 +50,26 @@ const struct metric *metric_find(const char *key)
     }
     return NULL;
 }
+
+static const char *type(const struct row *row)
+{
+    return row->type;
+}
+
+static const char *field(const struct row *row)
+{
+    return row->field;
+}
+
+static const char *object(const struct row *row)
+{
+    return row->object;
+}
+
+static const char *function(const struct row *row)
+{
+    return row->function;
+}
+
+const struct naming namings[] = {{"type", type}, {"field", field}, {"object", object}, {"function", function}};
+const size_t naming_count = sizeof(namings) / sizeof(namings[0]);

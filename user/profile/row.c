@@ -106,6 +106,42 @@ static void sort_names(struct rows *rows, struct row *row)
     rows->used_names += kept;
 }
 
+static int by_thread_ops(const void *left, const void *right)
+{
+    const struct row_thread *a = left, *b = right;
+
+    return compare(b->decrefs + b->increfs, a->decrefs + a->increfs) ?: strcmp(a->name, b->name)
+        ?: compare(a->pid, b->pid) ?: compare(a->tid, b->tid);
+}
+
+/* Entries are ordered by thread. */
+static void split_by_thread(const struct profile *profile, struct rows *rows, struct row *row,
+                            const struct entry *entries, size_t count)
+{
+    struct row_thread *part = NULL;
+
+    row->by_thread = rows->threads + rows->used_threads;
+    for (size_t i = 0; i < count; i++) {
+        const struct profile_count *from = entries[i].count;
+        const struct profile_thread *thread = &profile->threads[from->thread];
+
+        if (i == 0 || !same_thread(&entries[i], &entries[i - 1])) {
+            part = &row->by_thread[row->thread_count++];
+            *part = (struct row_thread){.name = profile_string(profile, thread->name),
+                                        .pid = profile->targets[thread->target].pid,
+                                        .tid = thread->tid};
+        }
+        part->decrefs += from->decrefs;
+        part->increfs += from->increfs;
+        part->handoffs += from->handoffs;
+        part->retries += from->retries;
+        part->bounces += from->bounces;
+    }
+    rows->used_threads += row->thread_count;
+    if (row->thread_count > 1)
+        qsort(row->by_thread, row->thread_count, sizeof(*row->by_thread), by_thread_ops);
+}
+
 /* Threads of a fold are not known one by one; it says how many its most shared object had. */
 static void sum_threads(const struct profile *profile, struct rows *rows, struct row *row,
                         struct entry *entries, size_t count)
@@ -128,6 +164,8 @@ static void sum_threads(const struct profile *profile, struct rows *rows, struct
     }
     row->threads = distinct > most ? distinct : most;
     sort_names(rows, row);
+    if (rows->threads)
+        split_by_thread(profile, rows, row, entries, count);
 }
 
 /* Sites of two targets may be the same place in the same binary. */
@@ -213,6 +251,11 @@ static const char *counted_name(struct rows *rows, const struct row *row)
 {
     char number[NUMBER_SIZE], *name;
 
+    if (rows->by_object && row->address && asprintf(&name, "%s @0x%llx", row->object,
+                                                    (unsigned long long)row->address) > 0) {
+        arrput(rows->owned, name);
+        return name;
+    }
     if (row->fold || row->objects < 2)
         return row->object;
     if (asprintf(&name, "%s x %s", number_grouped(row->objects, number), row->object) < 0)
@@ -227,7 +270,7 @@ struct row row_sum(const struct profile *profile, struct rows *rows, struct entr
         .type = profile_string(profile, entries[0].type),
         .field = profile_string(profile, entries[0].field),
         .object = profile_string(profile, entries[0].name),
-        .fold = entries[0].name == 0,
+        .fold = entries[0].name == 0 && (entries[0].fold || !rows->by_object),
     };
 
     sum_objects(profile, &row, entries, count);
@@ -237,6 +280,28 @@ struct row row_sum(const struct profile *profile, struct rows *rows, struct entr
     sum_sites(profile, rows, &row, entries, count);
     if (row.fold)
         row.object = fold_name(rows, row.objects);
+    else if (!*row.object)
+        row.object = "nameless";
     row.label = counted_name(rows, &row);
     return row;
+}
+
+struct row row_of_thread(const struct row *row, const struct row_thread *thread)
+{
+    struct row part = *row;
+
+    part.threads = thread->tid ? 1 : 0;
+    part.decrefs = thread->decrefs;
+    part.increfs = thread->increfs;
+    part.handoffs = thread->handoffs;
+    part.retries = thread->retries;
+    part.bounces = thread->bounces;
+    return part;
+}
+
+const char *field_source_name(uint32_t source)
+{
+    static const char *const names[] = {NULL, "slot", "bytecode", "site"};
+
+    return source < sizeof(names) / sizeof(names[0]) ? names[source] : NULL;
 }

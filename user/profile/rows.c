@@ -48,7 +48,7 @@ static struct entry *entries_of(const struct profile *profile)
         const struct profile_count *count = &profile->counts[i];
         const struct profile_object *object = &profile->objects[count->object];
         const struct profile_thread *thread = &profile->threads[count->thread];
-        struct entry entry = {object->type,  count->field,   name_to_group(object),
+        struct entry entry = {object->type,  count->field,   name_to_group(object), object->others > 0,
                               count->object, thread->target, thread->tid,
                               count};
 
@@ -61,12 +61,14 @@ static int by_group(const void *left, const void *right)
 {
     const struct entry *a = left, *b = right;
 
-    return compare(a->type, b->type) ?: compare(a->field, b->field) ?: compare(a->name, b->name) ?: compare(a->object, b->object)
-        ?: compare(a->target, b->target) ?: compare(a->tid, b->tid);
+    return compare(a->type, b->type) ?: compare(a->field, b->field) ?: compare(a->name, b->name)
+        ?: a->fold - b->fold ?: compare(a->object, b->object) ?: compare(a->target, b->target) ?: compare(a->tid, b->tid);
 }
 
-static bool same_group(const struct entry *a, const struct entry *b)
+static bool same_group(const struct builder *builder, const struct entry *a, const struct entry *b)
 {
+    if (builder->rows->by_object && a->object != b->object && !(a->fold && b->fold))
+        return false;
     return a->type == b->type && a->field == b->field && a->name == b->name;
 }
 
@@ -199,7 +201,7 @@ static void add_groups(struct builder *builder)
 
     for (size_t begin = 0, end; begin < count; begin = end) {
         end = begin + 1;
-        while (end < count && same_group(&entries[begin], &entries[end]))
+        while (end < count && same_group(builder, &entries[begin], &entries[end]))
             end++;
         add_group(builder, begin, end);
     }
@@ -251,7 +253,8 @@ static int compare_texts(const char *a, const char *b)
 int row_order(const struct row *a, const struct row *b, const struct metric *key)
 {
     return compare(key->of(b), key->of(a)) ?: compare(row_ops(b), row_ops(a)) ?: compare_texts(a->type, b->type)
-        ?: compare_texts(a->field, b->field) ?: compare_texts(a->object, b->object) ?: a->fold - b->fold;
+        ?: compare_texts(a->field, b->field) ?: compare_texts(a->object, b->object) ?: a->fold - b->fold
+        ?: compare(a->address, b->address);
 }
 
 static int by_key(const void *left, const void *right, void *key)
@@ -277,6 +280,14 @@ static void build(struct builder *builder)
     count_ranked_threads(builder);
 }
 
+static void find_hottest(struct rows *rows)
+{
+    for (size_t i = 0; i < arrlenu(rows->ranked); i++) {
+        if (i == 0 || row_order(&rows->ranked[i], &rows->hottest, &metrics[0]) < 0)
+            rows->hottest = rows->ranked[i];
+    }
+}
+
 static void free_builder(struct builder *builder)
 {
     arrfree(builder->entries);
@@ -293,7 +304,7 @@ static void free_builder(struct builder *builder)
 
 /* No row has more sites or names than counts, or more stacks than the profile: room for all can be had at once, and never
  * moves. */
-static struct rows *rows_new(size_t counts, size_t stacks)
+static struct rows *rows_new(size_t counts, size_t stacks, const struct rows_options *options)
 {
     struct rows *rows = calloc(1, sizeof(*rows));
 
@@ -302,18 +313,22 @@ static struct rows *rows_new(size_t counts, size_t stacks)
     rows->sites = malloc(counts * sizeof(*rows->sites));
     rows->names = malloc(counts * sizeof(*rows->names));
     rows->stacks = malloc((stacks + 1) * sizeof(*rows->stacks));
-    if (rows->sites && rows->names && rows->stacks)
+    rows->threads = options->per_thread ? malloc(counts * sizeof(*rows->threads)) : NULL;
+    rows->by_object = options->by_object;
+    if (rows->sites && rows->names && rows->stacks && (rows->threads || !options->per_thread))
         return rows;
     rows_free(rows);
     return NULL;
 }
 
-struct rows *rows_build(const struct profile *profile, const struct metric *key)
+struct rows *rows_build(const struct profile *profile, const struct rows_options *options)
 {
+    static const struct rows_options usual = {0};
+    const struct metric *key = options && options->key ? options->key : &metrics[0];
     size_t objects = arrlenu(profile->objects);
     struct builder builder = {
         .profile = profile,
-        .rows = rows_new(arrlenu(profile->counts), arrlenu(profile->stacks)),
+        .rows = rows_new(arrlenu(profile->counts), arrlenu(profile->stacks), options ? options : &usual),
         .stacks = stack_index_new(profile),
         .object_thread = calloc(objects, sizeof(uint32_t)),
         .object_ranked = calloc(objects, sizeof(bool)),
@@ -327,9 +342,11 @@ struct rows *rows_build(const struct profile *profile, const struct metric *key)
         return NULL;
     }
     build(&builder);
-    sort_rows(builder.rows->ranked, key ? key : &metrics[0]);
+    sort_rows(builder.rows->ranked, key);
+    find_hottest(builder.rows);
+    builder.rows->single_rows = arrlenu(builder.rows->single);
     lines_number(builder.rows);
-    sort_rows(builder.rows->single, key ? key : &metrics[0]);
+    sort_rows(builder.rows->single, key);
     free_builder(&builder);
     return builder.rows;
 }
@@ -346,5 +363,6 @@ void rows_free(struct rows *rows)
     free(rows->sites);
     free(rows->names);
     free(rows->stacks);
+    free(rows->threads);
     free(rows);
 }

@@ -13,6 +13,13 @@ struct row_site {
     uint64_t decrefs, increfs, handoffs, retries, bounces;
 };
 
+/* The part of a row that one thread is responsible for. */
+struct row_thread {
+    const char *name;       /* "" in a fold of several, whose tid is 0 */
+    uint32_t pid, tid;
+    uint64_t decrefs, increfs, handoffs, retries, bounces;
+};
+
 /* A Python stack under which a C function was seen to do the row's operations. */
 struct row_stack {
     const char *function;
@@ -31,7 +38,8 @@ struct row {
     const char *version;    /* of the interpreter that did most operations: "3.13.5" */
     const char **thread_names; /* distinct and sorted */
     struct row_site *sites; /* most operations first */
-    uint32_t name_count, site_count;
+    struct row_thread *by_thread; /* most operations first; NULL unless asked for */
+    uint32_t name_count, site_count, thread_count;
     uint32_t field_source;
     uint32_t threads;       /* distinct threads */
     uint32_t per_thread_id; /* enum per_thread_id: of all objects behind the row, unknown where they differ */
@@ -49,6 +57,12 @@ struct row {
 
 uint64_t row_ops(const struct row *row);
 
+/* The row as if it were that thread's alone; its sites and stacks are still those of all. */
+struct row row_of_thread(const struct row *row, const struct row_thread *thread);
+
+/* "slot", "bytecode", "site"; NULL where it is not known. */
+const char *field_source_name(uint32_t source);
+
 /* Metrics: columns, sort keys, and later filters, diff and gate come from this table alone. */
 struct metric {
     const char *key;        /* "ops": option value, JSON member, csv column */
@@ -60,6 +74,14 @@ struct metric {
 extern const struct metric metrics[]; /* the first is the default key: ops */
 extern const size_t metric_count;
 const struct metric *metric_find(const char *key); /* NULL if there is none */
+
+/* What a row is called by: csv columns, and what filters look at. */
+struct naming {
+    const char *key;        /* "type" */
+    const char *(*of)(const struct row *row);
+};
+extern const struct naming namings[];
+extern const size_t naming_count;
 
 /*
  * Contention is judged object by object: what two threads or more did to one object through one field is ranked.
@@ -75,13 +97,33 @@ struct rows {
     struct row_site *sites; /* where the sites of all rows lie, ... */
     const char **names;     /* ... and their threads' names */
     struct row_stack *stacks; /* ... and their stacks */
-    size_t used_sites, used_names, used_stacks;
+    struct row_thread *threads; /* ... and their threads' parts, where asked for */
+    size_t used_sites, used_names, used_stacks, used_threads;
+    bool by_object;
+    uint64_t single_rows;   /* before rows_filter() */
+    struct row hottest;     /* by ops, of all that are ranked, whatever the order and the filter; if any are */
+    uint64_t left_out_rows, left_out_ops; /* by rows_filter() */
 };
 
-/* Sums counts into rows and sorts both lists by key (NULL: ops), descending; ties by ops, then by names, so that
- * the order is the same in every run. The rows borrow from profile; free them first. */
-struct rows *rows_build(const struct profile *profile, const struct metric *key);
+struct rows_options {
+    const struct metric *key; /* to sort by; NULL: ops */
+    bool by_object;           /* one row for each object, even where they share a name or have none */
+    bool per_thread;          /* with each row's part by thread */
+};
+
+/* Sums counts into rows and sorts both lists by the key, descending; ties by ops, then by names, so that the order is
+ * the same in every run. options NULL: as if all were 0. The rows borrow from profile; free them first. */
+struct rows *rows_build(const struct profile *profile, const struct rows_options *options);
 void rows_free(struct rows *rows); /* takes NULL */
+
+/* A pattern that a row has to match, or must not: "*CONFIG*" in any of its namings, "field=function.*" in one. */
+struct rows_filter {
+    const char *pattern;
+    bool exclude;
+};
+
+/* Leaves rows that match one of the patterns, if any is not an exclusion, and none of the exclusions. Sums stay. */
+void rows_filter(struct rows *rows, const struct rows_filter *filters, size_t count);
 
 /* "nested.py:22 in func" of a frame of the profile, malloc'ed; NULL only without memory. */
 char *frame_label(const struct profile *profile, uint32_t frame);

@@ -94,21 +94,9 @@ static void print_name(FILE *out, const char *name)
     fprintf(out, "%.*s%s", (int)kept, name, kept < length ? "…" : "");
 }
 
-/* The list may be sorted by another key. */
-static const struct row *hottest(const struct rows *rows)
-{
-    const struct row *best = &rows->ranked[0];
-
-    for (size_t i = 1; i < arrlenu(rows->ranked); i++) {
-        if (row_order(&rows->ranked[i], best, &metrics[0]) < 0)
-            best = &rows->ranked[i];
-    }
-    return best;
-}
-
 static void print_hottest(FILE *out, const struct rows *rows)
 {
-    const struct row *row = hottest(rows);
+    const struct row *row = &rows->hottest;
     char share[NUMBER_SIZE];
 
     fputs(", hottest ", out);
@@ -242,7 +230,7 @@ static void print_verdict(FILE *out, const struct profile *profile, const struct
         fprintf(out, "nothing was measured: none of %u probes was live", meta->armed_probes);
         return;
     }
-    if (arrlenu(rows->ranked) > 0)
+    if (rows->hottest.type)
         print_contended(out, profile, rows);
     else
         print_uncontended(out, profile, rows);
