@@ -215,33 +215,29 @@ static void print_remedy(FILE *out, const struct emit_options *options, const st
     fprintf(out, "%*s[%s]\n", INDENT, "", remedy->id);
 }
 
-/* The number of an earlier row that has said the same, or 0. */
-static size_t said_in(const struct rows *rows, const struct remedy *remedy, size_t first, size_t number)
-{
-    for (size_t i = first; i < number; i++) {
-        if (remedy_of(&rows->ranked[i]) == remedy)
-            return i + 1;
-    }
-    return 0;
-}
+/* The first row that a remedy was told of. */
+struct told {
+    const struct remedy *key;
+    size_t value; /* the row's number */
+};
 
-static void explain(FILE *out, const struct emit_options *options, const struct rows *rows, size_t first,
-                    size_t i)
+static void explain(FILE *out, const struct emit_options *options, const struct rows *rows, size_t i,
+                    struct told **told)
 {
     const struct row *row = &rows->ranked[i];
     const struct remedy *remedy = remedy_of(row);
-    size_t earlier = remedy ? said_in(rows, remedy, first, i) : 0;
+    ptrdiff_t earlier = remedy ? hmgeti(*told, remedy) : -1;
 
     print_heading(out, options, row, i + 1);
     print_counts(out, options, rows, row);
-    if (row->per_thread_id == ID_NONE)
-        paragraph(out, options, "", "The object has no per-thread id: with one, each thread would count its references for itself.");
-    if (earlier)
-        fprintf(out, "%*sthe same as row %zu [%s]\n", INDENT, "", earlier, remedy->id);
-    else if (remedy)
+    if (earlier >= 0) {
+        fprintf(out, "%*sthe same as row %zu [%s]\n", INDENT, "", (*told)[earlier].value, remedy->id);
+    } else if (remedy) {
         print_remedy(out, options, remedy);
-    else
+        hmput(*told, remedy, i + 1);
+    } else {
         paragraph(out, options, "", "No advice is known for this one.");
+    }
 }
 
 /* Unasked, the rows that matter; the first one always does. */
@@ -264,6 +260,7 @@ static int emit(const struct profile *profile, const struct rows *rows, const st
     size_t first = options->explain_row ? options->explain_row - 1 : 0;
     size_t end = options->explain_row ? first + 1 : rows_to_explain(rows, options);
     struct text_locale locale = text_begin();
+    struct told *told = NULL;
     char *sentence = verdict(profile, rows);
 
     style(out, options, "\033[1m");
@@ -271,7 +268,8 @@ static int emit(const struct profile *profile, const struct rows *rows, const st
     style(out, options, "\033[0m");
     free(sentence);
     for (size_t i = first; i < end; i++)
-        explain(out, options, rows, first, i);
+        explain(out, options, rows, i, &told);
+    hmfree(told);
     text_end(&locale);
     return 0;
 }

@@ -12,6 +12,21 @@
 #include "util/array.h"
 #include "util/error.h"
 
+struct remedy_entry {
+    const struct remedy *key;
+    json_t *value;
+};
+
+/* One export. */
+struct writer {
+    const struct profile *profile;
+    FILE *out;
+    bool increfs;                  /* were measured */
+    struct remedy_entry *remedies; /* stb_ds hash map of those that rows have had so far */
+    char *buffer;                  /* for what is being written */
+    size_t capacity;
+};
+
 /* What a JSON integer cannot hold is no count of anything. */
 static json_int_t integer(uint64_t value)
 {
@@ -176,14 +191,27 @@ static json_t *per_thread_id(const struct row *row)
     return row->per_thread_id == ID_UNKNOWN ? json_null() : json_boolean(row->per_thread_id == ID_GIVEN);
 }
 
-static json_t *remedy_or_null(const struct remedy *remedy)
+static json_t *remedy_object(const struct remedy *remedy)
 {
-    if (!remedy)
-        return json_null();
     return json_pack("{s:s, s:s, s:s, s:o, s:s?, s:o, s:o}", "id", remedy->id, "summary", remedy->summary, "what",
                      remedy->what, "fixed_in", texts(remedy->fixed, remedy->fixed_count), "fixed_for",
                      remedy->fixed_for, "issue", remedy->issue ? json_integer(remedy->issue) : json_null(), "advice",
                      texts(remedy->advice, remedy->advice_count));
+}
+
+/* Rows of one remedy share one object: most of a large export would be spent on copies of it. */
+static json_t *remedy_or_null(struct writer *writer, const struct remedy *remedy)
+{
+    ptrdiff_t known;
+
+    if (!remedy)
+        return json_null();
+    known = hmgeti(writer->remedies, remedy);
+    if (known < 0) {
+        hmput(writer->remedies, remedy, remedy_object(remedy));
+        known = hmgeti(writer->remedies, remedy);
+    }
+    return json_incref(writer->remedies[known].value);
 }
 
 static json_t *frame_object(const struct profile *profile, uint32_t number)
@@ -262,8 +290,11 @@ static json_t *by_thread(const struct row *row, bool increfs)
     return array;
 }
 
-static json_t *row_object(const struct profile *profile, const struct row *row, bool increfs)
+static json_t *row_object(struct writer *writer, const struct row *row)
 {
+    const struct profile *profile = writer->profile;
+    bool increfs = writer->increfs;
+
     return json_pack(
         "{s:s, s:s, s:s?, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:s?, s:o, s:o, "
         "s:n, s:n, s:o, s:o, s:o, s:o, s:o*}",
@@ -274,56 +305,71 @@ static json_t *row_object(const struct profile *profile, const struct row *row, 
         integer(row->retries), "bounces", integer(row->bounces), "threads", (json_int_t)row->threads,
         "thread_names", texts(row->thread_names, row->name_count), "owner", text_or_null(row->owner),
         "per_thread_id", per_thread_id(row), "line", line_or_null(row), "stall_ns", "stall_share", "remedy",
-        remedy_or_null(remedy_of(row)), "sites", sites(row, increfs), "place", place_or_null(profile, row), "stacks",
+        remedy_or_null(writer, remedy_of(row)), "sites", sites(row, increfs), "place", place_or_null(profile, row), "stacks",
         stacks(profile, row), "by_thread", by_thread(row, increfs));
 }
 
-/* jansson hands over every token; json_dumpf() would lock out for each. */
-static int write_token(const char *bytes, size_t size, void *out)
+/* Dumps value and lets go of it. Into memory first: jansson would hand a stream over token by token. */
+static int dump(struct writer *writer, json_t *value, size_t flags)
 {
-    return fwrite_unlocked(bytes, 1, size, out) == size ? 0 : -1;
-}
+    size_t size = value ? json_dumpb(value, writer->buffer, writer->capacity, flags) : 0;
 
-/* Dumps value and lets go of it. */
-static int dump(json_t *value, size_t flags, FILE *out)
-{
-    int status = value ? json_dump_callback(value, write_token, out, flags) : -1;
+    if (size > writer->capacity) {
+        char *larger = realloc(writer->buffer, size);
 
+        if (larger) {
+            writer->buffer = larger;
+            writer->capacity = size;
+        }
+        size = larger ? json_dumpb(value, larger, size, flags) : 0;
+    }
     json_decref(value);
-    if (status && ferror(out))
+    if (!size)
+        return fail("cannot write JSON: out of memory, or a text is not UTF-8");
+    if (fwrite_unlocked(writer->buffer, 1, size, writer->out) != size)
         return fail_errno("cannot write the report");
-    return status ? fail("cannot write JSON: out of memory, or a text is not UTF-8") : 0;
+    return 0;
 }
 
-static int emit_rows(const struct profile *profile, const char *member, const struct row *rows, int max_rows, bool increfs, FILE *out)
+static int emit_rows(struct writer *writer, const char *member, const struct row *rows, int max_rows)
 {
     size_t count = arrlenu(rows);
 
     if (max_rows > 0 && count > (size_t)max_rows)
         count = (size_t)max_rows;
-    fprintf(out, ",\n\"%s\": [", member);
+    fprintf(writer->out, ",\n\"%s\": [", member);
     for (size_t i = 0; i < count; i++) {
-        fputs(i ? ",\n" : "\n", out);
-        if (dump(row_object(profile, &rows[i], increfs), JSON_COMPACT, out))
+        fputs(i ? ",\n" : "\n", writer->out);
+        if (dump(writer, row_object(writer, &rows[i]), JSON_COMPACT))
             return -1;
     }
-    fputs("]", out);
+    fputs("]", writer->out);
+    return 0;
+}
+
+static int emit_all(struct writer *writer, const struct rows *rows, const struct emit_options *options)
+{
+    fputs("{", writer->out);
+    if (dump(writer, head(writer->profile, rows), JSON_EMBED) ||
+        emit_rows(writer, "rows", rows->ranked, options->max_rows))
+        return -1;
+    if (options->all && emit_rows(writer, "single_thread_rows", rows->single, options->max_rows))
+        return -1;
+    fputs("}\n", writer->out);
     return 0;
 }
 
 static int emit(const struct profile *profile, const struct rows *rows, const struct emit_options *options,
                 FILE *out)
 {
-    bool increfs = increfs_measured(profile);
+    struct writer writer = {.profile = profile, .out = out, .increfs = increfs_measured(profile)};
+    int status = emit_all(&writer, rows, options);
 
-    fputs("{", out);
-    if (dump(head(profile, rows), JSON_EMBED, out) ||
-        emit_rows(profile, "rows", rows->ranked, options->max_rows, increfs, out))
-        return -1;
-    if (options->all && emit_rows(profile, "single_thread_rows", rows->single, options->max_rows, increfs, out))
-        return -1;
-    fputs("}\n", out);
-    return 0;
+    for (ptrdiff_t i = 0; i < hmlen(writer.remedies); i++)
+        json_decref(writer.remedies[i].value);
+    hmfree(writer.remedies);
+    free(writer.buffer);
+    return status;
 }
 
 /* docs/profile.schema.json, as the assembler takes it in: builds run in the root of the tree. */
