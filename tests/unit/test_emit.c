@@ -160,6 +160,28 @@ static void advice_stands_below_the_rows_that_it_is_for(void **state)
     profile_free(p);
 }
 
+/* None of 30 equal rows has a twentieth of the operations. */
+static void the_first_row_gets_advice_in_any_case(void **state)
+{
+    struct profile *p = sample_new();
+    char *text, name[] = "instance of app.C00";
+
+    (void)state;
+    for (int i = 0; i < 30; i++) {
+        name[17] = (char)('0' + i / 10);
+        name[18] = (char)('0' + i % 10);
+        contend(p, "app.C", name, "global CONFIG", 1000);
+    }
+    text = emitted(&emit_table, p, (struct emit_options){.width = 120});
+    contains(text, "tells more):\n  1  read it once before the loop, or give each thread one of its own (partly fixed in");
+    free(text);
+    text = emitted(&emit_explain, p, (struct emit_options){.width = 120, .notable = true});
+    contains(text, "\n1. app.C global CONFIG: instance of app.C00\n");
+    lacks(text, "\n2. ");
+    free(text);
+    profile_free(p);
+}
+
 static void rows_are_explained_in_full(void **state)
 {
     struct profile *p = usual();
@@ -445,6 +467,7 @@ int main(void)
         cmocka_unit_test(eighty_columns_show_field_and_object),
         cmocka_unit_test(nothing_is_cut_where_no_terminal_is),
         cmocka_unit_test(advice_stands_below_the_rows_that_it_is_for),
+        cmocka_unit_test(the_first_row_gets_advice_in_any_case),
         cmocka_unit_test(rows_are_explained_in_full),
         cmocka_unit_test(what_was_explained_is_not_repeated),
         cmocka_unit_test(names_cannot_act_on_the_terminal),

@@ -87,7 +87,8 @@ static struct line *lines_of(const struct rows *rows, size_t shown)
     struct line *lines = NULL;
 
     for (size_t i = 0; i < shown; i++) {
-        const struct remedy *remedy = is_notable(&rows->ranked[i], rows) ? remedy_of(&rows->ranked[i]) : NULL;
+        bool worth = i == 0 || is_notable(&rows->ranked[i], rows);
+        const struct remedy *remedy = worth ? remedy_of(&rows->ranked[i]) : NULL;
         struct line *line = remedy ? line_for(&lines, remedy) : NULL;
 
         if (line)
@@ -249,7 +250,7 @@ static size_t rows_to_explain(const struct rows *rows, const struct emit_options
         return (size_t)options->max_rows < most ? (size_t)options->max_rows : most;
     if (!options->notable)
         return most;
-    while (count < most && is_notable(&rows->ranked[count], rows))
+    while (count < most && (count == 0 || is_notable(&rows->ranked[count], rows)))
         count++;
     return count;
 }

@@ -14,6 +14,8 @@
 #define PLAIN "\033[0m"
 #define GAP 2
 #define OBJECT_READABLE 24
+#define PLACE_READABLE 16
+#define FIELD_READABLE 18
 #define PADDED_MAX 40 /* columns that a text is padded to where nothing is cut */
 
 /*
@@ -198,7 +200,9 @@ static void narrow(struct layout *layout, size_t room)
 {
     narrow_column(layout, room, PLACE_COLUMN, smaller(layout->brief, columns[PLACE_COLUMN].enough));
     narrow_column(layout, room, OBJECT_COLUMN, OBJECT_READABLE);
-    for (size_t c = 0; c < COLUMNS; c++) {
+    narrow_column(layout, room, PLACE_COLUMN, PLACE_READABLE);
+    narrow_column(layout, room, FIELD_COLUMN, FIELD_READABLE);
+    for (size_t c = COLUMNS; c-- > 0;) {
         if (columns[c].text)
             narrow_column(layout, room, c, columns[c].least);
     }
