@@ -411,6 +411,7 @@ static __always_inline u64 locate(const struct hit *hit, const struct abi_locati
 {
     switch (location->place) {
     case ABI_PLACE_REG:
+    case ABI_PLACE_INDEX:
         return reg_at(hit->ctx, location->where);
     case ABI_PLACE_STACK:
         return read_u64(hit->stack + location->offset);
@@ -424,7 +425,7 @@ static __always_inline u64 locate(const struct hit *hit, const struct abi_locati
 /* A location in the frame of the probe's caller, whose rsp before the call was base and whose file is loaded at bias. */
 static __always_inline u64 locate_1(const struct hit *hit, const struct abi_location *location, u64 base, u64 bias)
 {
-    if (location->place == ABI_PLACE_REG)
+    if (location->place == ABI_PLACE_REG || location->place == ABI_PLACE_INDEX)
         return location->where < ABI_SAVED ? locate(hit, &hit->site->frame.saved[location->where]) : 0;
     if (location->place == ABI_PLACE_STACK)
         return read_u64(base + location->offset);
@@ -501,6 +502,7 @@ struct slot_in {
     u64 first_bias, bias;            /* where each one's file is loaded */
     u32 level;
     u32 frame_only;
+    u64 frame;                       /* that the slot turned out to be a variable of; 0: none */
 };
 
 static __always_inline u64 locate_in(const struct hit *hit, const struct slot_in *in,
@@ -512,7 +514,7 @@ static __always_inline u64 locate_in(const struct hit *hit, const struct slot_in
         return locate_1(hit, location, in->base, in->bias);
     if (!in->first)
         return 0;
-    if (location->place == ABI_PLACE_REG)
+    if (location->place == ABI_PLACE_REG || location->place == ABI_PLACE_INDEX)
         return location->where < ABI_SAVED
                    ? locate_1(hit, &in->first->frame.saved[location->where], in->first_base, in->first_bias)
                    : 0;
@@ -600,10 +602,25 @@ static __always_inline int is_frame(const struct abi_layout *layout, u64 base, u
 struct bases {
     u64 base, outer;
     u64 frame_only;
+    u64 item;             /* address of the item, or how many bytes behind base it is, if indexed; 0: not known */
+    u64 indexed;
+    u64 frame;            /* found: that base is, or outer */
 };
 
+static __always_inline void settle_variable(struct abi_key *key, struct bases *bases, u64 frame,
+                                            const struct abi_layout *layout)
+{
+    u64 number = bases->item - (bases->indexed ? 0 : frame) - layout->frame_locals;
+
+    key->how = ABI_HOW_FRAME;
+    if (!bases->item || (number & 7) || number >> 3 >= ABI_MOST_VARIABLES)
+        return;
+    key->how |= ABI_HOW_WITH((number >> 3) + 1);
+    bases->frame = frame;
+}
+
 /* Fills base_type and how, after a row with the quick guess was not there. */
-__noinline int settle_base(struct abi_key *key, const struct bases *bases, const struct abi_layout *layout,
+__noinline int settle_base(struct abi_key *key, struct bases *bases, const struct abi_layout *layout,
                            u64 code_type)
 {
     u64 type;
@@ -616,9 +633,10 @@ __noinline int settle_base(struct abi_key *key, const struct bases *bases, const
     if (has_type(layout, bases->base, type, key->target))
         return 0;
     key->base_type = 0;
-    key->how = ABI_HOW_FRAME;
-    if (is_frame(layout, bases->base, code_type))
+    if (is_frame(layout, bases->base, code_type)) {
+        settle_variable(key, bases, bases->base, layout);
         return 0;
+    }
     type = bases->outer ? read_u64(bases->outer + HEADER_TYPE) : 0;
     key->base_type = type;
     key->how = ABI_HOW_OUTER;
@@ -626,6 +644,9 @@ __noinline int settle_base(struct abi_key *key, const struct bases *bases, const
         return 0;
     key->base_type = 0;
     key->how = ABI_HOW_NONE;
+    /* A frame's own pointer to its stack walks over its variables, too. */
+    if (bases->item && !bases->indexed && is_frame(layout, bases->outer, code_type))
+        settle_variable(key, bases, bases->outer, layout);
     return 0;
 }
 
@@ -955,7 +976,8 @@ __noinline int describe(const struct abi_key *key, struct abi_row *row, const st
 
 /* Tells where Python code stands: the user side has to be quick to find it there still. */
 __noinline int describe_code_position(const struct abi_key *key, const struct abi_row *row,
-                                      const struct abi_target *target, const struct abi_layout *layout)
+                                      const struct abi_target *target, const struct abi_layout *layout,
+                                      u64 variables)
 {
     struct local_search search = {};
     struct abi_bytecode *event;
@@ -987,6 +1009,9 @@ __noinline int describe_code_position(const struct abi_key *key, const struct ab
     locals = read_u32(frame.code + layout->code_locals);
     bpf_loop(locals < ABI_LOCALS ? locals : ABI_LOCALS, visit_local, &search, 0);
     event->local = search.found;
+    event->variable_code = variables ? read_u64(variables + layout->frame_executable) & ~(u64)layout->stackref_tag : 0;
+    event->variable_version = variables ? read_u32(event->variable_code + layout->code_version) : 0;
+    event->reserved = 0;
     bpf_ringbuf_submit(event, 0);
     return 0;
 }
@@ -1258,9 +1283,27 @@ static __noinline int settle_behind(const struct hit *hit, struct abi_key *key, 
     return 1;
 }
 
+static __always_inline void locate_item(const struct hit *hit, const struct slot_in *in, struct bases *bases)
+{
+    u64 held = locate_in(hit, in, &in->slot->item);
+
+    bases->indexed = in->slot->item.place == ABI_PLACE_INDEX;
+    if (held || bases->indexed)
+        bases->item = (bases->indexed ? held << 3 : held) + in->slot->item.offset;
+}
+
+/* Several code objects may have a variable of that number. */
+static __always_inline void note_frame(const struct slot_in *in, struct abi_row *row)
+{
+    u32 code = in->frame ? (u32)(read_u64(in->frame) >> 4) | 1 : 0;
+
+    if (code && row->frame_code != code)
+        row->frame_code = row->frame_code ? ABI_SEVERAL : code;
+}
+
 /* The row by the slot's object. Most often that is what it looks like, and its row is there already. */
 static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, struct abi_key *key,
-                                                        const struct slot_in *in, const struct object *object,
+                                                        struct slot_in *in, const struct object *object,
                                                         u32 which, int may_add)
 {
     struct bases bases = {.frame_only = in->frame_only};
@@ -1275,10 +1318,12 @@ static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, s
     if (row)
         return row;
     bases.outer = locate_in(hit, in, &in->slot->outer);
+    locate_item(hit, in, &bases);
     settle_base(key, &bases, hit->layout, hit->target->code_type);
     if (key->how == ABI_HOW_NONE && in->slot->behind)
         keep(settle_behind(hit, key, in));
-    if (key->how == ABI_HOW_NONE || key->how == ABI_HOW_FRAME)
+    in->frame = bases.frame;
+    if (key->how == ABI_HOW_NONE || ABI_HOW(key->how) == ABI_HOW_FRAME)
         settle_code(hit->target, hit->layout, key);
     return find_row(which, key, object, hit->layout, may_add);
 }
@@ -1313,7 +1358,7 @@ static __always_inline u64 flags_of(const struct hit *hit, u64 shared)
     return shared <= 1 ? HANDOFF | ENDING : shared == MERGED_ONE ? ENDING : 0;
 }
 
-static __always_inline void count(const struct hit *hit, struct abi_key *key, const struct slot_in *in, u32 which)
+static __always_inline void count(const struct hit *hit, struct abi_key *key, struct slot_in *in, u32 which)
 {
     u64 shared = hit->ctx->rax, flags = flags_of(hit, shared);
     struct at_address *here = find_address(key->object, key->target);
@@ -1346,6 +1391,7 @@ static __always_inline void count(const struct hit *hit, struct abi_key *key, co
         count_cold(key, object.type, flags);
         return;
     }
+    note_frame(in, row);
     row->counts.retries += flags & FAILED;
     row->counts.decrefs += !(flags & (FAILED | INCREMENT));
     row->counts.increfs += (flags & (FAILED | INCREMENT)) == INCREMENT;
@@ -1354,7 +1400,7 @@ static __always_inline void count(const struct hit *hit, struct abi_key *key, co
     if (!row->described && row->counts.decrefs + row->counts.increfs >= ABI_NAME_AT) {
         describe(key, row, &object, hit->layout);
         if (key->code)
-            describe_code_position(key, row, hit->target, hit->layout);
+            describe_code_position(key, row, hit->target, hit->layout, in->frame);
     }
     if (row->described && stack_period && row->until_stack-- == 0) {
         row->until_stack = stack_period - 1;

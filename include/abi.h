@@ -39,6 +39,7 @@ enum abi_place {
     ABI_PLACE_REG = 1,    /* where: offset in struct pt_regs; of a caller's: index of a callee-saved register */
     ABI_PLACE_STACK = 2,  /* offset from the frame's base: rsp at the probe, or rsp just before the call */
     ABI_PLACE_FIXED = 3,  /* offset from the load bias of the file that the code lies in */
+    ABI_PLACE_INDEX = 4,  /* of a slot's item: as ABI_PLACE_REG, but the register holds the number of a word */
 };
 
 struct abi_location {
@@ -51,6 +52,8 @@ struct abi_location {
 struct abi_slot {
     struct abi_location base;
     struct abi_location outer; /* tried where base is no object */
+    struct abi_location item;  /* the word that it was read from is at the register + offset, or, by index, so many
+                                  words behind base + offset */
     u32 behind;           /* argument + 1: base is an array that the caller took from an object; 0: it is not */
     u32 reserved;
 };
@@ -150,6 +153,13 @@ enum abi_how {
 #define ABI_LEVEL(level) ((level) & 0xff)
 #define ABI_LEVEL_ARGUMENT(argument) ((argument) << 8)
 
+/* Of a base that is a frame: which of its variables (co_localsplusnames) or, behind them, items of its stack; 0 where
+ * that is not known. */
+#define ABI_HOW(how) ((how) & 0xf)
+#define ABI_HOW_VARIABLE(how) ((how) >> 4)
+#define ABI_HOW_WITH(variable) ((variable) << 4)
+#define ABI_MOST_VARIABLES 0xfff
+
 /* One row: operations of one thread on one object from one place. */
 struct abi_key {
     u64 object;
@@ -158,7 +168,7 @@ struct abi_key {
     u32 tid;
     u32 target;
     u32 site;             /* ABI_SITE() */
-    u16 how;              /* enum abi_how */
+    u16 how;              /* enum abi_how, | ABI_HOW_WITH(number of the frame's variable + 1) */
     u16 level;            /* how many callers up returns_to is, | ABI_LEVEL_ARGUMENT(which of its arguments) */
     u64 generation;       /* 0, or what tells a second object at the same address from the first */
     u64 code;             /* where no slot tells the field (how is NONE or FRAME): the top frame's code object; else 0 */
@@ -183,8 +193,10 @@ struct abi_row {
     u16 described;
     u16 kind;
     u32 until_stack;      /* operations until the Python stack is looked at again */
-    u32 reserved;
+    u32 frame_code;       /* of the frame whose variable it is, for telling code objects apart; ABI_SEVERAL: several */
 };
+
+#define ABI_SEVERAL 0xffffffffu
 
 #define ABI_IDENTITY(row) ((row)->identity + (row)->life * 0x9e3779b97f4a7c15ull)
 
@@ -316,6 +328,9 @@ struct abi_bytecode {
     u64 qualname, linetable; /* of the code object: whoever reads it later checks that it is the same one */
     u32 firstlineno;
     u32 local;            /* number + 1 of the first of the frame's variables that is the object; 0: none of them is */
+    u64 variable_code;    /* code object of the frame whose variable key.how tells; 0: it tells none */
+    u32 variable_version; /* its co_version */
+    u32 reserved;
 };
 
 /* A Python stack, top frame first, in as many messages as it takes. Those of one thread do not mix. */
@@ -360,8 +375,8 @@ enum abi_stat {
 };
 
 _Static_assert(sizeof(struct abi_location) == 8, "abi");
-_Static_assert(sizeof(struct abi_site) == 16 + 24 + 56, "abi");
-_Static_assert(sizeof(struct abi_caller) == 8 + 96 + 8 + 56, "abi");
+_Static_assert(sizeof(struct abi_site) == 16 + 32 + 56, "abi");
+_Static_assert(sizeof(struct abi_caller) == 8 + 128 + 8 + 56, "abi");
 _Static_assert(sizeof(struct abi_module) == 32, "abi");
 _Static_assert(sizeof(struct abi_key) == 64, "abi");
 _Static_assert(sizeof(struct abi_row) == 88, "abi");
@@ -369,6 +384,6 @@ _Static_assert(sizeof(struct abi_cold_key) == 56, "abi");
 _Static_assert(sizeof(struct abi_type) == 16, "abi");
 _Static_assert(sizeof(struct abi_text) == 168, "abi");
 _Static_assert(sizeof(struct abi_stack) == 8 + 64 + 16 + 8 + 16 * ABI_STACK_CHUNK, "abi");
-_Static_assert(sizeof(struct abi_bytecode) == 8 + 64 + 56 + 8, "abi");
+_Static_assert(sizeof(struct abi_bytecode) == 8 + 64 + 56 + 8 + 16, "abi");
 
 #endif

@@ -50,6 +50,19 @@ static void put_row(uint64_t object, uint32_t tid, uint64_t returns_to, struct a
     collect_row(&collector, &key, &row);
 }
 
+static uint32_t frame_code_of(uint64_t object, const uint32_t *seen, size_t count)
+{
+    struct abi_key key = key_of(object, 1, 5);
+    struct abi_row row = {.type = TYPE, .identity = object * 7};
+
+    for (size_t i = 0; i < count; i++) {
+        row.frame_code = seen[i];
+        collect_row(&collector, &key, &row);
+    }
+    key = kept(object, 1, 5);
+    return collector.rows[hmgeti(collector.rows, key)].value.frame_code;
+}
+
 static void put_event(enum abi_event_kind kind, uint64_t object, uint64_t identity)
 {
     struct abi_event event = {.event = kind, .object = object, .identity = identity, .type = TYPE};
@@ -127,6 +140,15 @@ static void rows_of_several_maps(void **state)
 }
 
 /* Two threads that reach one object at a place each: both places have that object. */
+/* A row's objects are variables of one code object, or nobody knows of which. */
+static void frames_of_one_key(void **state)
+{
+    (void)state;
+    assert_int_equal(frame_code_of(0x1000, (uint32_t[]){0, 7, 0, 7}, 4), 7);
+    assert_int_equal(frame_code_of(0x2000, (uint32_t[]){7, 9, 7}, 3), ABI_SEVERAL);
+    assert_int_equal(frame_code_of(0x3000, (uint32_t[]){ABI_SEVERAL, 7}, 2), ABI_SEVERAL);
+}
+
 static void one_object_at_two_places(void **state)
 {
     (void)state;
@@ -289,6 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rows_of_one_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_of_several_maps, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(frames_of_one_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_object_at_two_places, set_up, tear_down),
         cmocka_unit_test_setup_teardown(colds_of_one_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(few_rows_stay, set_up, tear_down),

@@ -203,7 +203,8 @@ static void arguments_of_a_caller(void **state)
     (void)state;
     caller.arguments[1] = (struct slot){.kind = SLOT_ARGUMENT, .argument = 3};
     caller.arguments[2] = (struct slot){.kind = SLOT_RESULT};
-    caller.arguments[3] = (struct slot){.kind = SLOT_ITEM, .outer = in_reg(R12), .outer_disp = 0x28};
+    caller.arguments[3] = (struct slot){
+        .kind = SLOT_ITEM, .outer = in_reg(R12), .outer_disp = 0x28, .item = in_reg(R13), .item_disp = -8};
     arrput(scan.callers, caller);
     planned = plan_callers(&scan);
     assert_int_equal(planned[0].known, 1 << 0 | 1 << 3);
@@ -212,6 +213,8 @@ static void arguments_of_a_caller(void **state)
     assert_int_equal(planned[0].passes[2], ABI_NO_ARGUMENT);
     check(planned[0].slots[3].base, ABI_PLACE_NONE, 0, 0);
     check(planned[0].slots[3].outer, ABI_PLACE_REG, 2, 0);
+    check(planned[0].slots[3].item, ABI_PLACE_REG, 3, -8);
+    check(planned[0].slots[0].item, ABI_PLACE_NONE, 0, 0);
     arrfree(planned);
     arrfree(scan.callers);
 }

@@ -381,6 +381,25 @@ static const char in_a_loop[] = "\x48\x8d\x4f\x10"     /* 1a00: lea 0x10(%rdi),%
                                 "\x75\xe4"             /* 1a1a: jne 1a00 */
                                 "\xc3";                /* 1a1c: ret */
 
+/* A frame's variables, from the top of its stack down, as 3.14 clears them. */
+static const char frame_walk[] = "\x41\x54"             /* 1a80: push %r12 */
+                                 "\x55"                 /* 1a82: push %rbp */
+                                 "\x53"                 /* 1a83: push %rbx */
+                                 "\x49\x89\xfc"         /* 1a84: mov %rdi,%r12 */
+                                 "\x48\x8d\x6f\x50"     /* 1a87: lea 0x50(%rdi),%rbp */
+                                 "\x48\x8b\x5f\x40"     /* 1a8b: mov 0x40(%rdi),%rbx */
+                                 "\x48\x39\xdd"         /* 1a8f: cmp %rbx,%rbp */
+                                 "\x73\x12"             /* 1a92: jae 1aa6 */
+                                 "\x48\x8b\x7b\xf8"     /* 1a94: mov -0x8(%rbx),%rdi */
+                                 "\x48\x83\xeb\x08"     /* 1a98: sub $0x8,%rbx */
+                                 "\xe8\x5f\xf5\xff\xff" /* 1a9c: call 1000 */
+                                 "\x48\x39\xdd"         /* 1aa1: cmp %rbx,%rbp */
+                                 "\x72\xee"             /* 1aa4: jb 1a94 */
+                                 "\x5b"                 /* 1aa6: pop %rbx */
+                                 "\x5d"                 /* 1aa7: pop %rbp */
+                                 "\x41\x5c"             /* 1aa8: pop %r12 */
+                                 "\xc3";                /* 1aaa: ret */
+
 static const struct code_piece pieces[] = {
     CODE(GCC_DECREF, gcc_decref),
     CODE(CLANG_DECREF, clang_decref),
@@ -406,6 +425,7 @@ static const struct code_piece pieces[] = {
     CODE(0x1980, carried),
     CODE(0x19c0, from_behind),
     CODE(0x1a00, in_a_loop),
+    CODE(0x1a80, frame_walk),
     END_OF_CODE,
 };
 
@@ -443,6 +463,18 @@ static void check_slot(const struct code_flow *code, uint64_t address, const cha
     assert_int_equal(moment.op.code, OP_CALL);
     slot_text(&slot, text, sizeof(text));
     assert_string_equal(text, expected);
+}
+
+/* What still counts the items there: a register, by words or by bytes, and how far from it the item is. */
+static void check_item(const struct code_flow *code, uint64_t address, enum reg reg, bool indexed, int64_t disp)
+{
+    struct moment moment = moment_at(code, address);
+    struct slot slot = slot_of(code->flow, &moment.state, moment.state.at[RDI], CALLEE_SAVED);
+
+    assert_int_equal(slot.item.kind, PLACE_REG);
+    assert_int_equal(slot.item.reg, reg);
+    assert_int_equal(slot.item_indexed, indexed);
+    assert_int_equal(slot.item_disp, disp);
 }
 
 static void check_rule(const struct code_flow *code, uint64_t address, int64_t depth, const char *expected)
@@ -679,6 +711,21 @@ static void items_by_a_walking_pointer(void **state)
     code_flow_free(&list);
 }
 
+static void which_item_it_is(void **state)
+{
+    struct code_flow indexed = function_at(0x1740), tuple = function_at(0x17c0), frame = function_at(0x1a80);
+
+    (void)state;
+    check_item(&indexed, 0x1754, R12, true, -8);
+    check_item(&indexed, 0x1785, R12, true, 0x30);
+    check_item(&tuple, 0x17e3, RBX, false, 0);
+    check_slot(&frame, 0x1a9c, "item nowhere+0x0 of r12+0x40");
+    check_item(&frame, 0x1a9c, RBX, false, 0);
+    code_flow_free(&indexed);
+    code_flow_free(&tuple);
+    code_flow_free(&frame);
+}
+
 static void other_origins(void **state)
 {
     struct code_flow code = function_at(0x1840);
@@ -729,6 +776,7 @@ int main(void)
         cmocka_unit_test(out_parameters_are_not_believed),
         cmocka_unit_test(items_of_lists_and_tuples),
         cmocka_unit_test(items_by_a_walking_pointer),
+        cmocka_unit_test(which_item_it_is),
         cmocka_unit_test(other_origins),
         cmocka_unit_test(two_ways_are_none),
     };

@@ -81,6 +81,14 @@ static void add_counts(struct abi_counts *sum, const struct abi_counts *counts)
     sum->bounces += counts->bounces;
 }
 
+static void add_frame_code(struct abi_row *known, uint32_t code)
+{
+    if (!known->frame_code)
+        known->frame_code = code;
+    else if (code && code != known->frame_code)
+        known->frame_code = ABI_SEVERAL;
+}
+
 struct abi_key collect_key(const struct abi_key *key, const struct abi_row *row)
 {
     struct abi_key kept = *key;
@@ -94,10 +102,12 @@ void collect_row(struct collector *collector, const struct abi_key *key, const s
     struct collected_row added = {collect_key(key, row), *row};
     ptrdiff_t at = hmgeti(collector->rows, added.key);
 
-    if (at < 0)
+    if (at < 0) {
         hmputs(collector->rows, added);
-    else
-        add_counts(&collector->rows[at].value.counts, &row->counts);
+        return;
+    }
+    add_counts(&collector->rows[at].value.counts, &row->counts);
+    add_frame_code(&collector->rows[at].value, row->frame_code);
 }
 
 static void fold(struct collector *collector, const struct fold_key *key, const struct abi_counts *counts,

@@ -60,12 +60,25 @@ static struct abi_location above(const struct place *place)
     return (struct abi_location){0};
 }
 
+static struct abi_location item_with(const struct slot *slot, struct abi_location locate(const struct place *))
+{
+    struct abi_location item = locate(&slot->item);
+
+    if (item.place != ABI_PLACE_REG || slot->item_disp != (int32_t)slot->item_disp)
+        return (struct abi_location){0};
+    if (slot->item_indexed)
+        item.place = ABI_PLACE_INDEX;
+    item.offset = slot->item_disp;
+    return item;
+}
+
 static struct abi_slot slot_with(const struct slot *slot, struct abi_location locate(const struct place *))
 {
     if (slot->kind != SLOT_FIELD && slot->kind != SLOT_ITEM)
         return (struct abi_slot){0};
     return (struct abi_slot){.base = locate(&slot->base),
                              .outer = locate(&slot->outer),
+                             .item = item_with(slot, locate),
                              .behind = slot->behind ? slot->argument + 1u : 0};
 }
 

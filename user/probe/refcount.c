@@ -3,6 +3,7 @@
 #define OB_REF_LOCAL 12
 #define OB_REF_SHARED 16
 #define ONE_REFERENCE 4
+#define WORD 8
 #define QUEUED 2
 #define MERGED 3
 
@@ -272,15 +273,32 @@ static void find_behind(const struct flow *flow, value_id array, struct slot *sl
     }
 }
 
+/* Which of the items it was: a register still holds what counts them, a pointer or an index, or a neighbour's. */
+static void find_item(const struct flow *flow, const struct flow_state *state, value_id counter, int64_t disp, int size,
+                      uint32_t allowed, struct slot *slot)
+{
+    int64_t wanted, held;
+
+    counter = flow_strip(flow, counter, &wanted);
+    for (int reg = 0; reg < REG_COUNT && slot->item.kind == PLACE_NONE; reg++) {
+        if (!(allowed & (1u << reg)) || reg == RSP || !state->at[reg] ||
+            flow_strip(flow, state->at[reg], &held) != counter)
+            continue;
+        slot->item = (struct place){.kind = PLACE_REG, .reg = reg};
+        slot->item_disp = disp + size * (wanted - held);
+    }
+}
+
 /* A pointer that walks through memory: what it set out from is an object or an array behind one. */
 static struct slot walking_slot(const struct flow *flow, const struct flow_state *state, value_id pointer,
-                                uint32_t allowed)
+                                int64_t disp, uint32_t allowed)
 {
     struct slot slot = {.kind = SLOT_ITEM};
     value_id origin = refcount_origin(flow, pointer);
 
     if (!origin)
         return (struct slot){0};
+    find_item(flow, state, pointer, disp, 1, allowed, &slot);
     slot.base = flow_find(flow, state, origin, allowed);
     find_outer(flow, state, origin, allowed, &slot);
     find_behind(flow, origin, &slot);
@@ -301,12 +319,16 @@ static struct slot loaded_slot(const struct flow *flow, const struct flow_state 
         slot.kind = SLOT_ITEM;
         base = flow_strip(flow, value->a, &offset);
         slot.disp = ((value->c << 16) >> 16) + offset;
+        if (value->c >> 48 == WORD) {
+            slot.item_indexed = true;
+            find_item(flow, state, value->b, slot.disp, WORD, allowed, &slot);
+        }
     } else {
         base = flow_strip(flow, address, &slot.disp);
     }
     base = untagged(flow, base);
     if (flow_is_walking(flow, base))
-        return walking_slot(flow, state, base, allowed);
+        return walking_slot(flow, state, base, slot.disp, allowed);
     /* No object holds a reference before its type: what is read there is an array's item, or lies in an interpreter
      * frame, which starts with one (3.13 to 3.15). */
     if (slot.disp >= OB_TYPE || (slot.kind == SLOT_FIELD && slot.disp >= 0))

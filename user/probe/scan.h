@@ -43,6 +43,9 @@ struct slot {
     int64_t outer_disp;
     uint64_t callee;
     bool behind;         /* base is argument number `argument`, and an array: the caller knows whose */
+    bool item_indexed;   /* item holds an index of words from base + item_disp on, ... */
+    struct place item;   /* ... else a pointer: the object's pointer was read from it + item_disp. Always a register */
+    int64_t item_disp;
 };
 
 #define ARGUMENTS 4      /* rdi, rsi, rdx, rcx */

@@ -13,6 +13,7 @@
 #include "resolve/name.h"
 #include "resolve/neighbours.h"
 #include "resolve/place.h"
+#include "resolve/position.h"
 #include "resolve/tree.h"
 #include "util/array.h"
 
@@ -305,6 +306,16 @@ static struct profile_count count_at(struct builder *builder, const struct abi_c
     };
 }
 
+static void name_by_variable(struct builder *builder, const struct collected_row *row, struct profile_count *count)
+{
+    char field[PLACE_SIZE];
+
+    if (!builder->live || !position_variable(builder->live, row, field, sizeof(field)))
+        return;
+    count->field = profile_text(builder->profile, field);
+    count->field_source = FIELD_SLOT;
+}
+
 static void add_row(struct builder *builder, const struct collected_row *row)
 {
     struct abi_cold_key place = {.type = row->value.type,
@@ -319,6 +330,7 @@ static void add_row(struct builder *builder, const struct collected_row *row)
                                  .instr = row->key.instr};
     struct profile_count count = count_at(builder, &place, &row->value.counts);
 
+    name_by_variable(builder, row, &count);
     count.object = object_number(builder, row);
     count.thread = thread_number(builder, row->key.target, row->key.tid);
     tree_add_row(builder->tree, row, count.object, count.site, count.field);

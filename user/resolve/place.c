@@ -180,7 +180,7 @@ static void name_field(const struct session_target *target, const struct code *c
         name_outer_field(layout, slot->outer_disp, base->name, names->field);
     else if (slot && key->how == ABI_HOW_BEHIND && *base->name)
         name_outer_field(layout, slot->disp, base->name, names->field);
-    else if (slot && key->how == ABI_HOW_FRAME)
+    else if (slot && ABI_HOW(key->how) == ABI_HOW_FRAME)
         name_frame_field(layout, slot, names->field);
     else
         name_site_field(code, slot, names);

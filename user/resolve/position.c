@@ -1,5 +1,6 @@
 #include "resolve/position.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "util/array.h"
@@ -44,6 +45,9 @@ static void take_event(void *state, struct live_target *target, const struct abi
     added->code = pycode_cached(&target->codes, &target->memory, event->key.code, event->key.code_version);
     if (!is_same(added->code, event))
         added->code = NULL;
+    if (event->variable_code)
+        added->variable_code =
+            pycode_cached(&target->codes, &target->memory, event->variable_code, event->variable_version);
     hmput(positions->all, key, added);
 }
 
@@ -65,4 +69,17 @@ const struct position *position_of(const struct live *live, const struct collect
     ptrdiff_t known = hmgeti(positions->all, row->key);
 
     return known >= 0 ? positions->all[known].value : NULL;
+}
+
+bool position_variable(const struct live *live, const struct collected_row *row, char *into, size_t size)
+{
+    uint32_t number = ABI_HOW_VARIABLE(row->key.how);
+    const struct position *position = number && row->value.frame_code != ABI_SEVERAL ? position_of(live, row) : NULL;
+    const struct pycode *code = position ? position->variable_code : NULL;
+
+    if (!code || number > arrlenu(code->variables) || number > arrlenu(code->kinds) || !code->variables[number - 1])
+        return false;
+    snprintf(into, size, "%s %s", code->kinds[number - 1] & (PYCODE_CELL | PYCODE_FREE) ? "cell" : "local",
+             code->variables[number - 1]);
+    return true;
 }
