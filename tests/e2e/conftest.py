@@ -10,7 +10,7 @@ import tempfile
 
 import pytest
 
-pytest.register_assert_rewrite("machine", "recording", "refusals", "targets")
+pytest.register_assert_rewrite("machine", "modules", "recording", "refusals", "targets")
 
 import machine
 from recording import ENVIRONMENT, Recorder

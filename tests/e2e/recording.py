@@ -153,9 +153,12 @@ class Attached:
         self._said += heard.decode().replace("\r\n", "\n")
         return True
 
-    def wait_until_counting(self):
-        while "recording" not in self._said:
+    def wait_for(self, words):
+        while words not in self._said:
             assert self._listen(), self._said
+
+    def wait_until_counting(self):
+        self.wait_for("recording;")
 
     def interrupt(self):
         """Ctrl-C."""

@@ -23,7 +23,7 @@ enum {
     SIZE_AT = 24
 };
 enum { RECORD_SIZE_AT = 4, OFFSET_AT = 8, SECTION_SIZE_AT = 16, COUNT_AT = 24, CRC_AT = 28 };
-enum { META, TARGETS, THREADS, OBJECTS, SITES, COUNTS, FRAMES, NODES, STACKS, TEXT, SECTIONS };
+enum { META, TARGETS, THREADS, OBJECTS, SITES, COUNTS, FRAMES, NODES, STACKS, MODULES, TEXT, SECTIONS };
 
 static int setup(void **state)
 {
@@ -331,7 +331,7 @@ static void references_out_of_range(void **state)
         uint32_t value;
     } spoiled[] = {
         {META, 36, 1 << 30},
-        {TARGETS, 60 + 12, 2},
+        {TARGETS, 68 + 12, 2},
         {THREADS, 12, 9},
         {THREADS, 12 + 8, UINT32_MAX},
         {OBJECTS, 40, 2},
@@ -351,6 +351,9 @@ static void references_out_of_range(void **state)
         {STACKS, 24 + 4, 3},
         {STACKS, 24 + 8, 3},
         {STACKS, 24 + 12, 3},
+        {MODULES, 56, 2},
+        {MODULES, 56 + 4, 3},
+        {MODULES, 56 + 8, UINT32_MAX},
     };
     size_t size;
     char *bytes = saved(&size), *copy = malloc(size);
@@ -436,7 +439,7 @@ static void longer_records_are_read_as_far_as_known(void **state)
     free(bytes);
 }
 
-/* Earlier versions wrote no stacks. */
+/* Earlier versions wrote no stacks, and no modules. */
 static void a_profile_without_stacks_reads(void **state)
 {
     size_t size;
@@ -444,7 +447,7 @@ static void a_profile_without_stacks_reads(void **state)
     struct profile *p;
 
     (void)state;
-    for (int section = FRAMES; section <= STACKS; section++)
+    for (int section = FRAMES; section <= MODULES; section++)
         set32(bytes, entry(section), 0x3f3f3f3f);
     seal(bytes, size);
     p = read_bytes(bytes, size);
@@ -452,6 +455,7 @@ static void a_profile_without_stacks_reads(void **state)
     assert_int_equal(arrlen(p->frames), 1);
     assert_int_equal(arrlen(p->nodes), 1);
     assert_int_equal(arrlen(p->stacks), 1);
+    assert_int_equal(arrlen(p->modules), 1);
     profile_free(p);
     free(bytes);
 }

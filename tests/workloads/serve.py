@@ -2,6 +2,8 @@
 
     work N      two threads read shared_config's objects N times each; answers "done". Known counts as there.
     busy        starts two threads that do so for ever; answers "busy"
+    load DIR    imports the extension module that counting.c became in DIR; answers "loaded"
+    count N     does counting_work.py's work with it; answers "done"
     fork N      does "work N" in a child and waits for it; answers "done"
     exec CMD..  becomes CMD
     exit N      ends with that status
@@ -12,8 +14,12 @@ import os
 import sys
 import threading
 
+import counting_work as counting
 from shared_config import read
 from together import run_together
+
+
+loaded = []
 
 
 def work(iterations):
@@ -41,6 +47,12 @@ def obey(command, *arguments):
         for number in 1, 2:
             threading.Thread(target=read_for_ever, name=f"busy {number}", daemon=True).start()
         return "busy"
+    if command == "load":
+        loaded.append(counting.load(arguments[0]))
+        return "loaded"
+    if command == "count":
+        counting.count(loaded[-1], int(arguments[0]))
+        return "done"
     if command == "fork":
         fork_and_work(int(arguments[0]))
         return "done"

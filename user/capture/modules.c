@@ -95,6 +95,7 @@ static int add(struct session *session, uint32_t number, struct elf_file **file,
     status = put_table(session, number);
     if (!status && arrlenu(session->binaries[binary].armed))
         status = session_attach(session, number, &session->targets[number].modules[count].code, module.file, open_path);
+    session->targets[number].modules[count].failed = status != 0;
     elf_file_rest(module.file);
     session->targets[number].modules[count].late_ns = mapped_ns ? now_ns() - mapped_ns : 0;
     return status;

@@ -36,6 +36,7 @@ struct session_module {
     struct elf_file *file;
     char *path;                   /* as the process sees it */
     uint64_t start, end;          /* of its code, in the process */
+    bool failed;                  /* its probes could not be placed */
     uint64_t late_ns;             /* so long it was mapped before it was counted in; 0 if that was from its start */
 };
 
@@ -49,6 +50,7 @@ struct session_target {
     struct interpreter interpreter;
     struct session_code code;     /* of the interpreter */
     struct session_module *modules; /* stb_ds array */
+    size_t told;                  /* of them, those that the user has heard of */
     struct session_file *seen;    /* stb_ds array: files with code that were looked into */
     uint64_t changes;             /* of abi_follow, when that was done last */
     bool blind;                   /* its loader does not tell of new code: it is looked at now and then */
@@ -94,8 +96,8 @@ void session_free(struct session *session); /* takes NULL */
  * cannot be scanned. At most ABI_TARGETS. */
 int session_add(struct session *session, struct process *process, struct interpreter *interpreter);
 
-/* -1 with a failure where a glob of increments matches nothing in any target. */
-int session_check_increments(const struct session *session);
+/* Says which globs of increments matched nothing in any target: at the end, as modules may come late. */
+void session_check_increments(const struct session *session);
 
 /* Atomics of one kind in some code, and how many of them carry a probe. */
 struct session_coverage {

@@ -244,6 +244,17 @@ static void sleep_interruptibly(double seconds)
         poll(NULL, 0, POLL_MS);
 }
 
+/* Modules that have been loaded since this was said last. */
+static void tell_modules(const struct session *session, const struct options *options)
+{
+    for (size_t i = 0; options->verbose && i < arrlenu(session->targets); i++) {
+        struct session_target *target = &session->targets[i];
+
+        for (; target->told < arrlenu(target->modules); target->told++)
+            warn("counts in '%s' too", target->modules[target->told].path);
+    }
+}
+
 /* Until every target has ended, the time is over, or the user has had enough. */
 static int watch(struct session *session, const struct options *options)
 {
@@ -256,6 +267,7 @@ static int watch(struct session *session, const struct options *options)
             break;
         if (session_poll(session, POLL_MS))
             return -1;
+        tell_modules(session, options);
     }
     return 0;
 }
@@ -288,6 +300,7 @@ static int stop(struct session *session, const struct options *options)
 
     if (session_stop(session))
         return -1;
+    session_check_increments(session);
     getrusage(RUSAGE_SELF, &used);
     if (options->verbose)
         warn("%llu hits; hotref itself took %.0f ms of CPU time, %.1f MB of memory and %.1f MB of BPF maps",
@@ -304,6 +317,18 @@ static void warn_of_gap(const struct session_target *target, struct session_cove
              what, target->interpreter.path);
 }
 
+static void warn_of_blanks(const struct session *session, const struct session_target *target)
+{
+    const struct session_binary *binary = &session->binaries[target->code.binary];
+
+    if (binary->scan->undecoded)
+        warn("%u of %u functions in '%s' could not be decoded: what they do to reference counts is missing",
+             binary->scan->undecoded, binary->scan->ranges, target->interpreter.path);
+    if (binary->callers_left_out)
+        warn("%zu call sites in '%s' are too many: their operations are counted, but their fields cannot be told",
+             binary->callers_left_out, target->interpreter.path);
+}
+
 /* Says what the numbers do not cover, where that is anything, and which increments they do. */
 static void warn_of_gaps(const struct session *session, size_t first)
 {
@@ -314,6 +339,7 @@ static void warn_of_gaps(const struct session *session, size_t first)
         warn_of_gap(target, session_coverage(session, &target->code, OPERATION_DECREMENT), "decrements");
         warn_of_gap(target, session_coverage(session, &target->code, OPERATION_TRY_INCREMENT),
                     "increments by compare-exchange");
+        warn_of_blanks(session, target);
         if (inlined.armed)
             warn("counts %u of %u inlined increments in '%s', in %u functions", inlined.armed, inlined.found,
                  target->interpreter.path, session->binaries[target->code.binary].inlined_functions);
@@ -343,7 +369,7 @@ static int record_processes(struct session *session, const struct options *optio
         if (add_process(session, options, options->pids[i]))
             return -1;
     }
-    if (session_check_increments(session) || session_open(session))
+    if (session_open(session))
         return -1;
     for (size_t i = 0; i < arrlenu(options->pids); i++) {
         if (session_follow(session, options->pids[i], false))
@@ -388,7 +414,7 @@ static int start_recording(struct session *session, const struct options *option
         process_close(process);
         return -1;
     }
-    if ((before == 0 && session_check_increments(session)) || session_arm(session))
+    if (session_arm(session))
         return -1;
     if (before == 0)
         tell_armed(session, options);
@@ -446,6 +472,7 @@ static int watch_command(struct session *session, const struct options *options,
             break;
         if (session_poll(session, POLL_MS) || step(session, options, state))
             return -1;
+        tell_modules(session, options);
     }
     return 0;
 }
@@ -587,7 +614,8 @@ const struct command command_record = {
             "                       count the inlined increments in C functions of these names too ('*': in all);\n"
             "                       else only those that a function does by compare-exchange are counted\n"
             "      --mode exact     count every operation, which is the only mode there is\n"
-            "  -- CMD ARG...        run CMD and record the CPython that it is or becomes by exec\n"
+            "  -- CMD ARG...        run CMD and record each free-threaded CPython that it is or becomes,\n"
+            "                       by exec or by loading libpython.so\n"
             "\n"
             "At the end the verdict and the ten hottest rows appear on stderr. With CMD the exit status is\n"
             "CMD's, 128 + N if signal N ended it, 127 if it was not found; 125 if it could not be run,\n"

@@ -76,20 +76,48 @@ static json_t *ended(const struct profile_target *target)
 
 static json_t *coverage(const struct profile_target *target)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "atomics", (json_int_t)target->atomics, "classified",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "atomics", (json_int_t)target->atomics, "classified",
                      (json_int_t)target->classified, "decrements", (json_int_t)target->decrements, "armed",
                      (json_int_t)target->armed, "increments", (json_int_t)target->increments, "increments_armed",
                      (json_int_t)target->increments_armed, "try_increments", (json_int_t)target->try_increments,
-                     "try_increments_armed", (json_int_t)target->try_increments_armed);
+                     "try_increments_armed", (json_int_t)target->try_increments_armed, "undecoded",
+                     (json_int_t)target->undecoded, "untold_calls", (json_int_t)target->untold_calls);
 }
 
-static json_t *target_object(const struct profile *profile, const struct profile_target *target)
+static json_t *module_object(const struct profile *profile, const struct profile_module *module)
 {
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:I}", "path",
+                     profile_string(profile, module->path), "build_id", profile_string(profile, module->build_id),
+                     "decrements", (json_int_t)module->decrements, "armed", (json_int_t)module->armed, "increments",
+                     (json_int_t)module->increments, "increments_armed", (json_int_t)module->increments_armed,
+                     "try_increments", (json_int_t)module->try_increments, "try_increments_armed",
+                     (json_int_t)module->try_increments_armed, "calls", (json_int_t)module->calls, "undecoded",
+                     (json_int_t)module->undecoded, "failed", module->failed != 0, "late_ns", integer(module->late_ns));
+}
+
+static json_t *modules_of(const struct profile *profile, uint32_t target)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 1; array && i < arrlenu(profile->modules); i++) {
+        if (profile->modules[i].target == target &&
+            json_array_append_new(array, module_object(profile, &profile->modules[i]))) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *target_object(const struct profile *profile, uint32_t number)
+{
+    const struct profile_target *target = &profile->targets[number];
+
     return json_pack(
-        "{s:I, s:s, s:s, s:s, s:s, s:o, s:o}", "pid", (json_int_t)target->pid, "exe",
+        "{s:I, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "pid", (json_int_t)target->pid, "exe",
         profile_string(profile, target->exe), "version", profile_string(profile, target->version), "build",
         profile_string(profile, target->build), "build_id", profile_string(profile, target->build_id),
-        "ended", ended(target), "coverage", coverage(target));
+        "ended", ended(target), "coverage", coverage(target), "modules", modules_of(profile, number));
 }
 
 static json_t *targets(const struct profile *profile)
@@ -97,7 +125,7 @@ static json_t *targets(const struct profile *profile)
     json_t *array = json_array();
 
     for (size_t i = 1; array && i < arrlenu(profile->targets); i++) {
-        if (json_array_append_new(array, target_object(profile, &profile->targets[i]))) {
+        if (json_array_append_new(array, target_object(profile, i))) {
             json_decref(array);
             return NULL;
         }
@@ -133,9 +161,10 @@ static json_t *head(const struct profile *profile, const struct rows *rows)
     char *sentence = verdict(profile, rows);
     uint64_t total = rows->ranked_ops + rows->single_ops + rows->cold_ops;
     json_t *object = json_pack(
-        "{s:i, s:s, s:b, s:I, s:I, s:o, s:I, s:I, s:{s:I, s:I, s:I}, s:I, s:{s:I, s:I}}", "schema_version",
+        "{s:i, s:s, s:b, s:I, s:I, s:I, s:o, s:I, s:I, s:{s:I, s:I, s:I}, s:I, s:{s:I, s:I}}", "schema_version",
         PROFILE_SCHEMA_VERSION, "verdict", sentence ? sentence : "", "complete", profile->meta.complete != 0,
-        "lost", integer(profile->meta.lost), "lost_names", integer(profile->meta.lost_names), "metadata",
+        "lost", integer(profile->meta.lost), "lost_names", integer(profile->meta.lost_names), "unreadable",
+        integer(profile->meta.unreadable), "metadata",
         metadata(profile), "total_ops", integer(total), "ranked_ops", integer(rows->ranked_ops),
         "single_thread", "ops", integer(rows->single_ops), "rows", integer(rows->single_rows),
         "elsewhere_ops", integer(rows->elsewhere_ops), "cold_ops", integer(rows->cold_ops), "left_out", "rows",

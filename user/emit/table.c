@@ -52,7 +52,7 @@ static const char *place_of(const struct row *row)
 
 static const char *function_of(const struct row *row)
 {
-    return *row->function ? row->function : "?";
+    return *row->where ? row->where : "?";
 }
 
 enum { TYPE_COLUMN = 5, FIELD_COLUMN, OBJECT_COLUMN, PLACE_COLUMN, FUNCTION_COLUMN, COLUMNS };
@@ -483,6 +483,9 @@ static void print_losses(FILE *out, const struct emit_options *options, const st
     if (meta->lost_names)
         print_line(out, options, "nameless: %s objects whose description could not be kept",
                    number_grouped(meta->lost_names, number));
+    if (meta->unreadable)
+        print_line(out, options, "unreadable: %s operations on objects whose memory could not be read: they go by address",
+                   number_grouped(meta->unreadable, number));
     if (meta->stacks_truncated)
         print_line(out, options, "stacks: %s of %s were deeper than was looked at",
                    number_grouped(meta->stacks_truncated, number), number_grouped(meta->stacks, all));

@@ -157,14 +157,26 @@ static uint64_t through_plt(struct sweep *sweep, uint64_t target)
     return sweep->targets[known].value;
 }
 
+/* call *slot(%rip), as code that was built without a PLT calls what it imports. */
+static uint64_t through_slot(struct sweep *sweep, const struct op *op)
+{
+    const uint8_t *bytes = elf_file_bytes(sweep->file, op->address, op->length);
+    int32_t distance;
+
+    if (!bytes || op->length != 6 || bytes[0] != 0xff || (bytes[1] != 0x15 && bytes[1] != 0x25))
+        return 0;
+    memcpy(&distance, bytes + 2, sizeof(distance));
+    return bound_function(sweep, op->address + op->length + distance);
+}
+
 static void add_link(struct sweep *sweep, const struct code_range *range, const struct op *op)
 {
     bool call = op->code == OP_CALL;
-    uint64_t target = op->value;
+    uint64_t target = op->value ? through_plt(sweep, op->value) : through_slot(sweep, op);
 
     if (!target || (!call && target >= range->start && target < range->end))
         return;
-    arrput(sweep->links, ((struct link){op->address + op->length, through_plt(sweep, target), call}));
+    arrput(sweep->links, ((struct link){op->address + op->length, target, call}));
 }
 
 static void look_over(struct sweep *sweep, size_t number)

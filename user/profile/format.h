@@ -40,7 +40,7 @@ struct profile_section_kind {
     bool optional;        /* a file may lack it: then there is record 0 alone */
 };
 
-#define PROFILE_KINDS 10
+#define PROFILE_KINDS 11
 extern const struct profile_section_kind profile_section_kinds[PROFILE_KINDS];
 
 uint32_t profile_tag(const char *tag);

@@ -19,6 +19,7 @@ struct profile *profile_new(void)
         return NULL;
     arrput(profile->text, '\0');
     arrput(profile->targets, (struct profile_target){0});
+    arrput(profile->modules, (struct profile_module){0});
     arrput(profile->threads, (struct profile_thread){0});
     arrput(profile->objects, (struct profile_object){0});
     arrput(profile->sites, (struct profile_site){0});
@@ -38,6 +39,7 @@ void profile_free(struct profile *profile)
     shfree(seen);
     arrfree(profile->text);
     arrfree(profile->targets);
+    arrfree(profile->modules);
     arrfree(profile->threads);
     arrfree(profile->objects);
     arrfree(profile->sites);

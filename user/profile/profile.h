@@ -52,6 +52,7 @@ struct profile_meta {
     uint64_t stacks;        /* how often that was, ... */
     uint64_t stacks_truncated; /* ... too deep to be seen to the root, ... */
     uint64_t stacks_failed; /* ... without a result, or lost on the way */
+    uint64_t unreadable;    /* operations on objects that could not be read: counted, but by address alone */
 };
 
 struct profile_target {
@@ -70,6 +71,25 @@ struct profile_target {
     uint32_t increments_armed; /* ... and counted, where they were asked for */
     uint32_t try_increments; /* increments by compare-exchange: found, ... */
     uint32_t try_increments_armed; /* ... and counted */
+    uint32_t undecoded;     /* functions in which nothing was found because they could not be decoded */
+    uint32_t untold_calls;  /* calls of what drops a reference, whose fields were more than could be told apart */
+};
+
+/* A library of a target that changes reference counts too: an extension module, most often. */
+struct profile_module {
+    uint32_t target;
+    text_id path;           /* as the target sees it */
+    text_id build_id;
+    uint32_t decrements;    /* atomics of its own that decrement, ... */
+    uint32_t armed;         /* ... and those that carry a probe */
+    uint32_t increments;    /* inlined increments: found, ... */
+    uint32_t increments_armed; /* ... and counted, where they were asked for */
+    uint32_t try_increments; /* increments by compare-exchange: found, ... */
+    uint32_t try_increments_armed; /* ... and counted */
+    uint32_t calls;         /* calls of what drops a reference: these count in the interpreter */
+    uint32_t undecoded;
+    uint32_t failed;        /* 1: its own probes could not be placed */
+    uint64_t late_ns;       /* so long it was there before its own probes were; 0 if they were there first */
 };
 
 struct profile_thread {
@@ -98,7 +118,7 @@ struct profile_site {
     text_id function;       /* the C function whose reference this was */
     text_id operation;      /* the C function that holds the atomic: equal to function in an inlined clone */
     text_id binary;
-    uint32_t reserved;
+    uint32_t in_module;     /* 1: the function lies in another file than the interpreter's */
     uint64_t address;       /* in the binary, of the call or the atomic */
 };
 
@@ -143,7 +163,8 @@ struct profile_stack {
 struct profile {
     struct profile_meta meta;
     char *text;                      /* the string table; text[0] is NUL */
-    struct profile_target *targets;  /* these eight are stb_ds arrays; element 0 of each is "none" */
+    struct profile_target *targets;  /* these nine are stb_ds arrays; element 0 of each is "none" */
+    struct profile_module *modules;
     struct profile_thread *threads;
     struct profile_object *objects;
     struct profile_site *sites;

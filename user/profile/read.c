@@ -250,6 +250,17 @@ static bool targets_valid(const struct profile *p)
     return is_text(p, p->meta.hotref_version) && is_text(p, p->meta.command) && is_text(p, p->meta.kernel);
 }
 
+static bool modules_valid(const struct profile *p)
+{
+    for (size_t i = 0; i < arrlenu(p->modules); i++) {
+        const struct profile_module *module = &p->modules[i];
+
+        if (module->target >= arrlenu(p->targets) || !is_text(p, module->path) || !is_text(p, module->build_id))
+            return false;
+    }
+    return true;
+}
+
 static bool threads_valid(const struct profile *p)
 {
     for (size_t i = 0; i < arrlenu(p->threads); i++) {
@@ -332,7 +343,7 @@ static int check_references(const struct image *image, const struct profile *pro
 {
     if (check_text(image, profile))
         return -1;
-    if (!targets_valid(profile) || !threads_valid(profile) || !objects_valid(profile) ||
+    if (!targets_valid(profile) || !modules_valid(profile) || !threads_valid(profile) || !objects_valid(profile) ||
         !sites_valid(profile) || !counts_valid(profile) || !nodes_valid(profile) ||
         !stacks_valid(profile))
         return damaged(image, "a record refers to what is not there");

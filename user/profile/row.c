@@ -211,8 +211,20 @@ static struct row_site *add_site(const struct profile *profile, struct row *row,
         .operation = profile_string(profile, site->operation),
         .binary = profile_string(profile, site->binary),
         .address = site->address,
+        .in_module = site->in_module != 0,
     };
     return added;
+}
+
+static const char *with_module(struct rows *rows, const struct row_site *site)
+{
+    const char *last = strrchr(site->binary, '/');
+    char *name;
+
+    if (!site->in_module || !*site->function || asprintf(&name, "%s (%s)", site->function, last ? last + 1 : site->binary) < 0)
+        return site->function;
+    arrput(rows->owned, name);
+    return name;
 }
 
 static void sum_sites(const struct profile *profile, struct rows *rows, struct row *row,
@@ -234,6 +246,7 @@ static void sum_sites(const struct profile *profile, struct rows *rows, struct r
     if (row->site_count > 1)
         qsort(row->sites, row->site_count, sizeof(*row->sites), by_ops);
     row->function = row->sites[0].function;
+    row->where = with_module(rows, &row->sites[0]);
 }
 
 static const char *fold_name(struct rows *rows, uint64_t objects)

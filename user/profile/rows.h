@@ -11,6 +11,7 @@ struct row_site {
     const char *binary;
     uint64_t address;
     uint64_t decrefs, increfs, handoffs, retries, bounces;
+    bool in_module;         /* function lies in another file than the interpreter's */
 };
 
 /* The part of a row that one thread is responsible for. */
@@ -35,6 +36,7 @@ struct row {
     const char *label;      /* object, with the number of objects before it where there are several of the name */
     const char *owner;
     const char *function;   /* of the site with most operations */
+    const char *where;      /* the same, for people: "take (counting.so)" where it lies in a module */
     const char *version;    /* of the interpreter that did most operations: "3.13.5" */
     const char **thread_names; /* distinct and sorted */
     struct row_site *sites; /* most operations first */

@@ -82,6 +82,35 @@ static void add_coverage(const struct session *session, const struct session_tar
     added->try_increments_armed = coverage[OPERATION_TRY_INCREMENT].armed;
 }
 
+static void add_module(struct builder *builder, const struct session_module *module, uint32_t target)
+{
+    const struct session *session = builder->session;
+    const struct session_binary *binary = &session->binaries[module->code.binary];
+    struct session_coverage decrements = session_coverage(session, &module->code, OPERATION_DECREMENT);
+    struct session_coverage increments = session_coverage(session, &module->code, OPERATION_INCREMENT);
+    struct session_coverage tries = session_coverage(session, &module->code, OPERATION_TRY_INCREMENT);
+    struct profile *profile = builder->profile;
+    struct profile_module added = {
+        .target = target,
+        .path = profile_text(profile, module->path),
+        .build_id = profile_text(profile, elf_file_build_id(module->file)),
+        .decrements = decrements.found,
+        .armed = module->failed ? 0 : decrements.armed,
+        .increments = increments.found,
+        .increments_armed = module->failed ? 0 : increments.armed,
+        .try_increments = tries.found,
+        .try_increments_armed = module->failed ? 0 : tries.armed,
+        .calls = arrlenu(binary->scan->callers),
+        .undecoded = binary->scan->undecoded,
+        .failed = module->failed,
+        .late_ns = arrlenu(binary->armed) ? module->late_ns : 0,
+    };
+
+    profile->meta.armed_probes += arrlenu(binary->armed) - module->code.refused;
+    profile->meta.live_probes += module->code.live;
+    arrput(profile->modules, added);
+}
+
 static void add_target(struct builder *builder, const struct session_target *target)
 {
     const struct session_binary *binary = &builder->session->binaries[target->code.binary];
@@ -92,6 +121,8 @@ static void add_target(struct builder *builder, const struct session_target *tar
         .version = profile_text(profile, target->interpreter.version),
         .build = profile_text(profile, target->interpreter.build),
         .build_id = profile_text(profile, elf_file_build_id(target->interpreter.file)),
+        .undecoded = binary->scan->undecoded,
+        .untold_calls = binary->callers_left_out,
     };
 
     added.end = end_of(target, &added.end_status);
@@ -99,6 +130,8 @@ static void add_target(struct builder *builder, const struct session_target *tar
     profile->meta.armed_probes += arrlenu(binary->armed) - target->code.refused;
     profile->meta.live_probes += target->code.live;
     arrput(profile->targets, added);
+    for (size_t i = 0; i < arrlenu(target->modules); i++)
+        add_module(builder, &target->modules[i], arrlenu(profile->targets) - 1);
 }
 
 /* Names */
@@ -242,6 +275,7 @@ static uint32_t add_site(struct profile *profile, const struct place_names *name
     struct profile_site site = {.function = profile_text(profile, names->function),
                                 .operation = profile_text(profile, names->operation),
                                 .binary = profile_text(profile, names->binary),
+                                .in_module = names->in_module,
                                 .address = names->address};
 
     for (size_t i = 1; i < arrlenu(profile->sites); i++) {
@@ -368,6 +402,7 @@ static void fill_meta(const struct session *session, const char *command, struct
     profile->meta.command = profile_text(profile, command);
     profile->meta.kernel = profile_text(profile, kernel.release);
     profile->meta.lost = session->stats[ABI_STAT_LOST];
+    profile->meta.unreadable = session->stats[ABI_STAT_UNREADABLE];
     profile->meta.lost_names = session->stats[ABI_STAT_LOST_EVENTS];
     profile->meta.owner_increfs = session->stats[ABI_STAT_OWNER_INCREFS];
     profile->meta.stack_period = session->stack_period;

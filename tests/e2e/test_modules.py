@@ -1,0 +1,129 @@
+"""Extension modules: what they do to reference counts is counted, by module, C function and field."""
+import pytest
+
+from modules import about, build_counting
+from recording import workload
+from targets import Target
+
+TURNS = 2_000
+
+
+def sites_of(report, kind="decrefs"):
+    """Operations on the shared object by the C function of the module, and the fields that they went through."""
+    found = {}
+    for row in report.ranked:
+        if row["type"].endswith("Config"):
+            for site in row["sites"]:
+                if "counting" in site["binary"]:
+                    found[site["function"]] = found.get(site["function"], 0) + site[kind]
+    return found
+
+
+def module_of(report):
+    module, = [module for module in report.only_target["modules"] if "counting" in module["path"]]
+    return module
+
+
+def assert_all_was_counted(report, tries=True):
+    expected = {"take": 2 * TURNS, "keep": 2 * (TURNS - 1), "holder_dealloc": 2}
+    if tries:
+        expected["try_take"] = 2 * (TURNS + 1)
+        assert sites_of(report, "increfs")["try_take"] == 2 * TURNS
+    assert sites_of(report) == expected
+    kept, = [row for row in report.ranked if row["field"] == "Holder+32"]
+    assert (kept["field_source"], kept["ops"]) == ("slot", 2 * TURNS)
+
+
+def test_a_module_that_a_command_imports(hotref, python, tmp_path):
+    build_counting(python, tmp_path / "module")
+    recording = hotref.record("--", python.path, workload("counting_work.py"), tmp_path / "module", "--iterations", TURNS)
+
+    assert recording.status == 0, recording.stderr
+    report = hotref.report(recording.profile)
+    assert_all_was_counted(report)
+    module = module_of(report)
+    assert module["path"].endswith(about(python.path)["suffix"])
+    assert module["calls"] >= 4
+    assert module["armed"] == module["decrements"]
+    assert module["try_increments_armed"] == module["try_increments"] == 1
+    assert not module["failed"]
+    # It was held while the probes were put, so that nothing ran without them.
+    assert module["late_ns"] == 0
+    probes = report.json["metadata"]["probes"]
+    assert probes["armed"] == probes["live"]
+
+
+def test_a_module_that_calls_for_each_reference(hotref, python, tmp_path):
+    """As those for the stable interface do."""
+    build_counting(python, tmp_path / "module", "-DCALLS")
+    recording = hotref.record("--", python.path, workload("counting_work.py"), tmp_path / "module", "--iterations", TURNS)
+
+    assert recording.status == 0, recording.stderr
+    report = hotref.report(recording.profile)
+    assert_all_was_counted(report, tries=False)
+    assert module_of(report)["decrements"] == 0
+
+
+@pytest.mark.parametrize("options", [("-s",), ("-fno-plt",)], ids=["stripped", "without a PLT"])
+def test_a_module_that_was_built_otherwise(hotref, plain_python, tmp_path, options):
+    build_counting(plain_python, tmp_path / "module", *options)
+    recording = hotref.record("--", plain_python.path, workload("counting_work.py"), tmp_path / "module",
+                              "--iterations", TURNS)
+
+    assert recording.status == 0, recording.stderr
+    report = hotref.report(recording.profile)
+    assert sum(sites_of(report).values()) == 2 * (3 * TURNS + 1)
+    kept, = [row for row in report.ranked if row["field"] == "Holder+32"]
+    assert kept["ops"] == 2 * TURNS
+
+
+def test_a_module_that_was_there_before(hotref, processes, python, tmp_path):
+    build_counting(python, tmp_path / "module")
+    target = Target(processes, python)
+    assert target.ask(f"load {tmp_path / 'module'}") == "loaded"
+    attached = hotref.attach(target)
+    assert target.ask(f"count {TURNS}") == "done"
+    recording = attached.interrupt()
+
+    assert recording.status == 0, recording.stderr
+    report = hotref.report(recording.profile)
+    assert_all_was_counted(report)
+    assert module_of(report)["late_ns"] == 0
+
+
+def test_a_module_that_is_loaded_later(hotref, processes, python, tmp_path):
+    build_counting(python, tmp_path / "module")
+    target = Target(processes, python)
+    attached = hotref.attach(target, options=["-v"])
+    assert target.ask(f"load {tmp_path / 'module'}") == "loaded"
+    attached.wait_for("/counting.")
+    assert target.ask(f"count {TURNS}") == "done"
+    recording = attached.interrupt()
+
+    assert recording.status == 0, recording.stderr
+    report = hotref.report(recording.profile)
+    assert_all_was_counted(report)
+    assert module_of(report)["late_ns"] > 0
+
+
+def test_inlined_increments_of_a_module(hotref, plain_python, tmp_path):
+    build_counting(plain_python, tmp_path / "module")
+    recording = hotref.record("--increments", "take", "--", plain_python.path, workload("counting_work.py"),
+                              tmp_path / "module", "--iterations", TURNS)
+
+    assert recording.status == 0, recording.stderr
+    report = hotref.report(recording.profile)
+    assert sites_of(report, "increfs")["take"] == 2 * TURNS
+    assert module_of(report)["increments_armed"] > 0
+
+
+def test_a_module_without_a_build_id(hotref, plain_python, tmp_path):
+    """Scans are kept by build id; where there is none, a checksum tells files apart."""
+    for kind in ["-DCALLS"], []:
+        build_counting(plain_python, tmp_path / "module", "-Wl,--build-id=none", *kind)
+        recording = hotref.record("--", plain_python.path, workload("counting_work.py"), tmp_path / "module",
+                                  "--iterations", TURNS)
+        assert recording.status == 0, recording.stderr
+        report = hotref.report(recording.profile)
+        assert_all_was_counted(report, tries=not kind)
+        assert module_of(report)["build_id"] == ""
