@@ -503,13 +503,30 @@ static void test_no_answer(void **state)
     struct holders_wanted wanted = {.address = new_instance(plain_class), .type = plain_class, .owner = OWNER};
 
     (void)state;
-    put_word(RUNTIME + 8, STATE); /* finalizing */
-    assert_int_equal(holders_find(&memory, RUNTIME, &wanted, 1), -1);
-    put_word(RUNTIME + 8, 0);
     put_word(INTERP + 16, 0); /* no modules yet */
     assert_int_equal(holders_find(&memory, RUNTIME, &wanted, 1), -1);
     assert_int_equal(holders_find(&memory, ADDRESS - 0x1000, &wanted, 1), -1);
     assert_int_equal(holders_find(&memory, RUNTIME, &wanted, 0), -1);
+}
+
+/* What is found is so, and what is not was perhaps just cleared. */
+static void test_finalizing(void **state)
+{
+    uint64_t object = new_instance(plain_class), other = new_instance(plain_class);
+    struct holders_wanted wanted[] = {
+        {.address = object, .type = plain_class, .owner = OWNER},
+        {.address = other, .type = plain_class, .owner = OWNER},
+        {.address = other, .type = plain_class, .owner = OWNER, .known = "module global app.other"},
+    };
+
+    (void)state;
+    set(app, "pool", new_list(1, &object));
+    put_word(RUNTIME + 8, STATE);
+    assert_int_equal(holders_find(&memory, RUNTIME, wanted, 3), 0);
+    assert_int_equal(wanted[0].answer, HOLDERS_FOUND);
+    assert_string_equal(wanted[0].text, "item of module global app.pool");
+    assert_int_equal(wanted[1].answer, HOLDERS_UNSURE);
+    assert_int_equal(wanted[2].answer, HOLDERS_UNSURE);
 }
 
 /* Circles, sizes that cannot be, and pointers to nowhere end the walk, and what is right is found all the same. */
@@ -578,6 +595,7 @@ int main(void)
         cmocka_unit_test_setup(test_another_object_came, setup),
         cmocka_unit_test_setup(test_what_was_known, setup),
         cmocka_unit_test_setup(test_no_answer, setup),
+        cmocka_unit_test_setup(test_finalizing, setup),
         cmocka_unit_test_setup(test_damaged, setup),
         cmocka_unit_test_setup(test_noise, setup),
     };

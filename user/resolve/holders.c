@@ -22,6 +22,7 @@ enum {
     KEY_TEXT = 32,
     NAME_TEXT = 128,
     MOST_TRIES = 3,
+    LOOK_UP = 64,          /* after so many objects it is asked whether the interpreter goes on */
 };
 
 /* Kinds of local variables, in co_localspluskinds: Include/internal/pycore_code.h (3.13.5 to 3.15.0rc1) */
@@ -103,6 +104,7 @@ struct walk {
     uint16_t type_fields[3];           /* ... tp_mro, tp_bases, tp_dict */
     uint8_t complete;                  /* all ways up to this rank were looked at */
     bool torn;                         /* something changed while it was read */
+    bool ending;                       /* the interpreter is being finalized */
     bool shallow;                      /* what others hold is not looked at */
 };
 
@@ -348,6 +350,38 @@ static enum choice choose(const struct walk *walk, const struct edge *old, const
     return strcmp(texts[0], texts[1]) == 0 ? CHOICE_OLD : CHOICE_NEITHER;
 }
 
+/* Answers */
+
+static enum holders_answer answer_to(const struct walk *walk, struct holders_wanted *wanted)
+{
+    const uint32_t *place = map_find(&walk->places, wanted->address);
+    const struct candidate *found = place ? &walk->candidates[*place] : NULL;
+
+    if (!found || !python_is_same(walk->below, wanted->address, wanted->type, wanted->owner))
+        return HOLDERS_CHANGED;
+    if (wanted->known && !wanted->still && (walk->torn || walk->complete != UINT8_MAX))
+        return HOLDERS_UNSURE;
+    if (!found->rank || found->rank > walk->complete)
+        return walk->torn ? HOLDERS_UNSURE : HOLDERS_NONE;
+    if (found->several)
+        return HOLDERS_SEVERAL;
+    if (!edge_text(walk, &found->edge, wanted->text, sizeof(wanted->text)))
+        return HOLDERS_NONE;
+    if ((python_pointer(walk->below, found->at) & ~(uint64_t)STACKREF_TAG) != wanted->address)
+        return HOLDERS_UNSURE;
+    return HOLDERS_FOUND;
+}
+
+/* While the interpreter is being finalized, what is missing was perhaps just cleared: only who is found counts, by the
+ * first way that is found, as there may be no time for another. */
+static void answer_ending(const struct walk *walk, size_t number)
+{
+    struct holders_wanted *wanted = &walk->wanted[number];
+
+    if (wanted->answer == HOLDERS_UNSURE && !wanted->known && answer_to(walk, wanted) == HOLDERS_FOUND)
+        wanted->answer = HOLDERS_FOUND;
+}
+
 /* References that are met */
 
 struct reference {
@@ -382,6 +416,8 @@ static void consider(struct walk *walk, const struct reference *reference, size_
                                     known->rank == reference->rank && known->several};
     else if (choice == CHOICE_NEITHER)
         known->several = true;
+    if (walk->ending)
+        answer_ending(walk, number);
 }
 
 /* Only their closures, defaults and attributes are looked at: of most functions there is nothing. */
@@ -679,22 +715,30 @@ static int add_root(struct walk *walk, uint64_t address, uint64_t name, uint8_t 
 }
 
 /* The modules, and their dicts, which have a name of their own. */
+static void add_module(struct walk *walk, const struct python_item *item)
+{
+    uint64_t dict = python_pointer(&walk->memory, item->value + walk->memory.layout->module_dict);
+
+    if (shape_of(&walk->memory, &walk->shapes, item->value)->kind == SHAPE_MODULE &&
+        !map_find(&walk->visited, item->value) && !add_root(walk, item->value, item->key, RANK_ROOT, SHAPE_MODULE))
+        map_add(&walk->visited, dict, 0);
+}
+
+/* __main__ first: in what it imports itself there is the least to be found. */
 static int add_modules(struct walk *walk, uint64_t interp)
 {
-    uint64_t modules = python_pointer(&walk->memory, interp + walk->memory.layout->interp_modules), dict;
+    uint64_t modules = python_pointer(&walk->memory, interp + walk->memory.layout->interp_modules);
+    uint64_t main_module = python_dict_get(&walk->memory, modules, "__main__");
     struct python_item *items;
 
     if (read_items(walk, modules, &items) != 0)
         return -1;
-    for (size_t i = 0; i < arrlenu(items); i++) {
-        uint64_t module = items[i].value;
-
-        if (shape_of(&walk->memory, &walk->shapes, module)->kind != SHAPE_MODULE || map_find(&walk->visited, module))
-            continue;
-        dict = python_pointer(&walk->memory, module + walk->memory.layout->module_dict);
-        if (add_root(walk, module, items[i].key, RANK_ROOT, SHAPE_MODULE) || map_add(&walk->visited, dict, 0))
-            break;
+    for (size_t i = 0; main_module && i < arrlenu(items); i++) {
+        if (items[i].value == main_module)
+            add_module(walk, &items[i]);
     }
+    for (size_t i = 0; i < arrlenu(items); i++)
+        add_module(walk, &items[i]);
     arrfree(items);
     return 0;
 }
@@ -792,28 +836,6 @@ static int walk_threads(struct walk *walk, uint64_t interp)
     return 0;
 }
 
-/* Answers */
-
-static enum holders_answer answer_to(const struct walk *walk, struct holders_wanted *wanted)
-{
-    const uint32_t *place = map_find(&walk->places, wanted->address);
-    const struct candidate *found = place ? &walk->candidates[*place] : NULL;
-
-    if (!found || !python_is_same(walk->below, wanted->address, wanted->type, wanted->owner))
-        return HOLDERS_CHANGED;
-    if (wanted->known && !wanted->still && (walk->torn || walk->complete != UINT8_MAX))
-        return HOLDERS_UNSURE;
-    if (!found->rank || found->rank > walk->complete)
-        return walk->torn ? HOLDERS_UNSURE : HOLDERS_NONE;
-    if (found->several)
-        return HOLDERS_SEVERAL;
-    if (!edge_text(walk, &found->edge, wanted->text, sizeof(wanted->text)))
-        return HOLDERS_NONE;
-    if ((python_pointer(walk->below, found->at) & ~(uint64_t)STACKREF_TAG) != wanted->address)
-        return HOLDERS_UNSURE;
-    return HOLDERS_FOUND;
-}
-
 /* Whether nothing of a higher rank can change the answer. */
 static bool is_final(const struct walk *walk, size_t number, uint8_t rank)
 {
@@ -832,7 +854,18 @@ static bool is_settled(const struct walk *walk, uint8_t rank)
     return true;
 }
 
-/* Answers what is final, at once: the program may end any moment. While the interpreter is being finalized, what is missing was perhaps just cleared. */
+/* Whether the interpreter is being finalized by now. */
+static bool is_ending(struct walk *walk)
+{
+    if (walk->ending || !python_pointer(walk->below, walk->finalizing))
+        return walk->ending;
+    walk->ending = true;
+    for (size_t i = 0; i < walk->count; i++)
+        answer_ending(walk, i);
+    return true;
+}
+
+/* Answers what is final, at once: the program may end any moment. */
 static int answer(struct walk *walk, uint8_t rank)
 {
     enum holders_answer *answers = calloc(walk->count, sizeof(*answers));
@@ -841,29 +874,31 @@ static int answer(struct walk *walk, uint8_t rank)
         answers[i] = walk->wanted[i].answer == HOLDERS_UNSURE && is_final(walk, i, rank)
                          ? answer_to(walk, &walk->wanted[i])
                          : HOLDERS_UNSURE;
-    if (!answers || python_pointer(walk->below, walk->finalizing)) {
-        free(answers);
-        return -1;
-    }
-    for (size_t i = 0; i < walk->count; i++) {
+    for (size_t i = 0; answers && !is_ending(walk) && i < walk->count; i++) {
         if (walk->wanted[i].answer == HOLDERS_UNSURE)
             walk->wanted[i].answer = answers[i];
     }
     free(answers);
-    return 0;
+    return answers ? 0 : -1;
 }
 
 static void walk_rank(struct walk *walk, uint8_t rank)
 {
+    size_t expanded = 0;
+
     for (size_t i = 0; i < arrlenu(walk->nodes); i++) {
-        if (walk->nodes[i].rank == rank && walk->nodes[i].shape != SHAPE_LEAF)
-            expand(walk, i);
+        if (walk->nodes[i].rank != rank || walk->nodes[i].shape == SHAPE_LEAF)
+            continue;
+        expand(walk, i);
+        if (++expanded % LOOK_UP == 0)
+            is_ending(walk);
     }
 }
 
 /* Most often all are globals, which the modules' dicts alone can tell, and soon. */
 static int walk_all(struct walk *walk, uint64_t runtime)
 {
+    is_ending(walk);
     if (each_interpreter(walk, runtime, add_modules))
         return -1;
     walk->shallow = true;
@@ -954,8 +989,7 @@ int holders_find(const struct python_memory *memory, uint64_t runtime, struct ho
     struct walk walk = {.finalizing = runtime + memory->layout->runtime_finalizing};
     int status = -1;
 
-    if (count > 0 && count <= MOST_WANTED && !python_pointer(memory, walk.finalizing) &&
-        !start(&walk, memory, wanted, count))
+    if (count > 0 && count <= MOST_WANTED && !start(&walk, memory, wanted, count))
         status = walk_all(&walk, runtime);
     stop(&walk);
     return status;

@@ -39,9 +39,9 @@ struct holders_wanted {
     char text[HOLDERS_TEXT];    /* with HOLDERS_FOUND */
 };
 
-/* Looks for all of wanted (at most 65536) in one walk, and fills in the answers: HOLDERS_UNSURE for those that the
- * interpreter's end came before. runtime: address of _PyRuntime. -1 where there is no answer at all: the interpreter is
- * not up yet, or is being finalized. */
+/* Looks for all of wanted (at most 65536) in one walk, and fills in the answers. While the interpreter is being
+ * finalized there are none but HOLDERS_FOUND, which may have come before another way was seen, and HOLDERS_UNSURE.
+ * runtime: address of _PyRuntime. -1 where there is no answer at all, because there are no modules, or no memory. */
 int holders_find(const struct python_memory *memory, uint64_t runtime, struct holders_wanted *wanted, size_t count);
 
 #endif
