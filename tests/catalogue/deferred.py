@@ -2,6 +2,7 @@
 
 3.14.0a0: builtin_function_or_method | attribute .floor | function math.floor | 1
 3.13, 3.14+: nothing
+3.14+: open: fields from bytecode
 """
 import math
 from case import contend

@@ -2,7 +2,7 @@
 
 3.13, 3.14.0a0, 3.14: __main__.Color | attribute .RED | instance of __main__.Color | 1
 3.15+: nothing
-3.13: open: fields from bytecode
+3.13, 3.14: open: fields from bytecode
 """
 import enum
 from case import contend

@@ -5,7 +5,7 @@
 3.14.0a0, 3.14+: type | global Refused | type __main__.Refused | 1
 3.14.0a0, 3.14+: type | Refused.ob_type | type __main__.Refused | 1
 3.13 immortal: nothing
-3.13 mortal: open: fields from bytecode
+3.13 mortal, 3.14+: open: fields from bytecode
 """
 from case import contend
 

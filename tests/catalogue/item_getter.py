@@ -2,7 +2,7 @@
 
 3.13, 3.14.0a0, 3.14: operator.itemgetter | global first | instance of operator.itemgetter | 1
 3.15+: nothing
-3.13: open: fields from bytecode
+3.13, 3.14: open: fields from bytecode
 """
 import operator
 from case import contend

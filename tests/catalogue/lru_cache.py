@@ -3,7 +3,7 @@
 3.13, 3.14.0a0, 3.14+: float | call rate | float 2.5 | 1
 3.13, 3.14.0a0: float | dict entry or in _PyDict_GetItem_KnownHash() | float 2.5 | 1
 3.13, 3.14.0a0, 3.14: functools._lru_cache_wrapper | global rate | instance of functools._lru_cache_wrapper | 1
-3.13: open: fields from bytecode
+3.13, 3.14+: open: fields from bytecode
 """
 import functools
 from case import contend

@@ -4,7 +4,7 @@
 3.15+: builtin_function_or_method | partial.fn | function math.floor | 1
 3.15+: tuple | partial.args | instance of tuple | 1
 3.15+: dict | partial.kw | dict | 1
-3.13: open: fields from bytecode
+3.13, 3.14+: open: fields from bytecode
 """
 import functools
 import math

@@ -3,7 +3,7 @@
 3.13, 3.14.0a0, 3.14: _struct.Struct | global HEADER | instance of _struct.Struct | 1
 3.14.0a0: method_descriptor | attribute .pack | method_descriptor _struct.Struct.pack | 1
 3.15+: nothing
-3.13: open: fields from bytecode
+3.13, 3.14: open: fields from bytecode
 """
 import struct
 from case import contend
