@@ -19,7 +19,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define TYPE_SUBCLASS (1ull << 31)
 #define HEAP_TYPE (1ull << 9)
 #define INLINE_VALUES (1ull << 2)
-#define DICT_ENTRIES 8
+#define DICT_ENTRIES 32 /* a named tuple gets its __module__ last */
 #define ADDRESS_SLOTS 16384
 #define ADDRESS_MASK 0xffffffffffffull
 #define MERGED_ONE 7     /* ob_ref_shared: one reference, merged; dropping it ends the object */

@@ -4,6 +4,7 @@ says so, by the name of the case; it answers "done", and ends with its input.
 Known counts: with "CASE N" each thread drops N references to the case's object as a tuple item; "gone", "again" and "ended"
 say themselves what they do.
 """
+import collections
 import itertools
 import sys
 import threading
@@ -80,6 +81,7 @@ POOL = [Config() for _ in range(3)]
 TABLE = {"db": Config(), "web": Config()}
 PAIR = (Config(), 1)
 NAMES = {Config()}
+POINT = collections.namedtuple("Point", "x y")(Config(), 1)
 LOCK = threading.Lock()
 service = Service()
 slotted = Slotted()
@@ -98,6 +100,7 @@ CASES = {
     "dict item": lambda: TABLE["db"],
     "tuple item": lambda: PAIR[0],
     "set item": lambda: next(iter(NAMES)),
+    "named tuple": lambda: POINT,
     "lock": lambda: LOCK,
     "class attribute": lambda: Service.limits,
     "attribute": lambda: service.config,
