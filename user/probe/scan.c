@@ -1,5 +1,8 @@
 #include "probe/scan.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +13,12 @@
 #include "util/error.h"
 
 /* How deep wrappers are followed: BPF climbs to the caller's caller, and tail jumps add one. */
-#define MAX_WAVES 4
+#define MAX_WAVES 8
 /* A function that hands an argument on to be dropped is followed if it is little more than that: its callers are then
  * the ones that users know. A larger one is itself the answer. */
 #define WRAPPER_BYTES 256
+/* Each further one gains less and takes as much memory. */
+#define MOST_THREADS 4
 /* Python/uniqueid.c (3.14.7): an object whose references each thread counts for itself comes here where it has no id. */
 #define WITHOUT_ID "_PyObject_ThreadIncrefSlow"
 
@@ -38,9 +43,15 @@ struct link {
  * tail jump to such a function with something else, so that a return address behind a call of it tells less. */
 enum { WRAPS = 1, LOSES = 2 };
 struct wrapper {
-    uint64_t key;                    /* entry * ARGUMENTS + argument */
-    uint32_t flags;
-    uint32_t wave;                   /* when it was found */
+    uint64_t key;                    /* its entry */
+    uint8_t flags[ARGUMENTS];
+    uint32_t wave[ARGUMENTS];        /* when each argument was found */
+};
+
+/* What a wave finds is known in the next one, whichever thread finds it first. */
+struct found {
+    uint64_t entry;
+    uint8_t argument, flag;
 };
 
 struct known_target {
@@ -63,6 +74,7 @@ struct tested {
     bool value;
 };
 
+/* The scan of a file. In a wave each thread works on a copy, of which it writes to nothing that the others read. */
 struct sweep {
     const struct elf_file *file;
     struct decoder *decoder;
@@ -70,12 +82,14 @@ struct sweep {
     size_t range_count;
     struct range_facts *facts;
     struct link *links;              /* stb_ds array */
-    struct wrapper *wrappers;        /* stb_ds hash map */
-    struct known_target *targets;    /* stb_ds hash map: what a direct target is, seen through the PLT */
-    struct known_target *slots;      /* stb_ds hash map: what the pointer in a GOT slot is */
-    struct known_caller *callers;    /* stb_ds hash map */
+    struct wrapper *wrappers;        /* stb_ds hash map; read alone in a wave */
+    struct known_target *targets;    /* stb_ds hash map: what a direct target is, seen through the PLT; the same */
+    struct known_target *slots;      /* stb_ds hash map: what the pointer in a GOT slot is; the same */
+    struct known_target *more_slots; /* stb_ds hash map: those that the wave has met first; a thread's own */
+    struct known_caller *callers;    /* stb_ds hash map; a thread's own of the wave */
+    struct found *found;             /* stb_ds array; the same */
     uint32_t wave;
-    struct scan *scan;
+    struct scan *scan;               /* a thread's own: operations of the wave */
     uint64_t function;               /* start of the function that is being analysed */
     const struct unit *unit;         /* it itself */
     struct doubt *doubts;            /* stb_ds array: of that function */
@@ -112,20 +126,24 @@ static uint64_t imported_drop(const char *name)
 /* A PLT stub is a jump through a slot that a relocation binds to a name; if this file defines it, that is meant. */
 static uint64_t bound_function(struct sweep *sweep, uint64_t slot)
 {
-    ptrdiff_t known = hmgeti(sweep->slots, slot);
+    ptrdiff_t used, known = sweep->slots ? hmgeti_ts(sweep->slots, slot, used) : -1;
     uint64_t bound;
     const char *name;
 
     if (known >= 0)
         return sweep->slots[known].value;
+    known = hmgeti(sweep->more_slots, slot);
+    if (known >= 0)
+        return sweep->more_slots[known].value;
     name = elf_file_bound_name(sweep->file, slot);
     bound = name ? elf_file_symbol(sweep->file, name) : elf_file_bound_address(sweep->file, slot);
     if (name && !bound)
         bound = imported_drop(name);
-    hmput(sweep->slots, slot, bound);
+    hmput(sweep->more_slots, slot, bound);
     return bound;
 }
 
+/* What stands at target, if that is a stub, is what its slot is bound to. */
 static uint64_t decode_stub(struct sweep *sweep, uint64_t target)
 {
     uint64_t at = target;
@@ -157,6 +175,14 @@ static uint64_t through_plt(struct sweep *sweep, uint64_t target)
     return sweep->targets[known].value;
 }
 
+/* The same in a wave, when all that leads out of a range is known; what does not is no function's entry. */
+static uint64_t known_target(struct sweep *sweep, uint64_t target)
+{
+    ptrdiff_t used, known = sweep->targets ? hmgeti_ts(sweep->targets, target, used) : -1;
+
+    return known < 0 ? 0 : sweep->targets[known].value;
+}
+
 /* call *slot(%rip), as code that was built without a PLT calls what it imports. */
 static uint64_t through_slot(struct sweep *sweep, const struct op *op)
 {
@@ -172,9 +198,12 @@ static uint64_t through_slot(struct sweep *sweep, const struct op *op)
 static void add_link(struct sweep *sweep, const struct code_range *range, const struct op *op)
 {
     bool call = op->code == OP_CALL;
-    uint64_t target = op->value ? through_plt(sweep, op->value) : through_slot(sweep, op);
+    uint64_t target = op->value;
 
-    if (!target || (!call && target >= range->start && target < range->end))
+    if (target && !call && target >= range->start && target < range->end)
+        return;
+    target = target ? through_plt(sweep, target) : through_slot(sweep, op);
+    if (!target)
         return;
     arrput(sweep->links, ((struct link){op->address + op->length, target, call}));
 }
@@ -275,30 +304,29 @@ static void join_parts(struct sweep *sweep)
 
 /* Analysis of one function */
 
-static uint32_t wrapper_flags(struct sweep *sweep, uint64_t entry, int argument)
+/* What function entry is known to do with its arguments, or NULL. */
+static const struct wrapper *wrapper_at(struct sweep *sweep, uint64_t entry)
 {
-    ptrdiff_t at = hmgeti(sweep->wrappers, entry * ARGUMENTS + argument);
+    ptrdiff_t used, at = sweep->wrappers ? hmgeti_ts(sweep->wrappers, entry, used) : -1;
 
-    return at < 0 ? 0 : sweep->wrappers[at].flags;
-}
-
-static bool takes_references(struct sweep *sweep, uint64_t entry)
-{
-    for (int i = 0; i < ARGUMENTS; i++) {
-        if (wrapper_flags(sweep, entry, i))
-            return true;
-    }
-    return false;
+    return at < 0 ? NULL : &sweep->wrappers[at];
 }
 
 static void add_wrapper(struct sweep *sweep, uint64_t entry, int argument, uint32_t flag)
 {
-    struct wrapper wrapper = {.key = entry * ARGUMENTS + argument, .flags = wrapper_flags(sweep, entry, argument)};
+    arrput(sweep->found, ((struct found){entry, argument, flag}));
+}
 
-    if (wrapper.flags & flag)
+/* Makes what was found known to the next wave. */
+static void publish(struct sweep *sweep, const struct found *found)
+{
+    const struct wrapper *known = wrapper_at(sweep, found->entry);
+    struct wrapper wrapper = known ? *known : (struct wrapper){.key = found->entry};
+
+    if (wrapper.flags[found->argument] & found->flag)
         return;
-    wrapper.flags |= flag;
-    wrapper.wave = sweep->wave;
+    wrapper.flags[found->argument] |= found->flag;
+    wrapper.wave[found->argument] = sweep->wave;
     hmputs(sweep->wrappers, wrapper);
 }
 
@@ -469,16 +497,13 @@ static void visit_atomic(struct sweep *sweep, struct flow *flow, const struct op
 }
 
 static void visit_call(struct sweep *sweep, const struct flow *flow, const struct op *op,
-                       const struct flow_state *state, uint64_t target)
+                       const struct flow_state *state, const struct wrapper *target)
 {
     struct caller caller = {
-        .returns_to = op->address + op->length, .function = sweep->function, .target = target};
+        .returns_to = op->address + op->length, .function = sweep->function, .target = target->key};
 
     for (int i = 0; i < ARGUMENTS; i++) {
-        uint32_t flags = wrapper_flags(sweep, target, i);
-
-        caller.loses |= flags & LOSES ? 1u << i : 0;
-        if (flags != WRAPS)
+        if (target->flags[i] != WRAPS)
             continue;
         caller.arguments[i] = slot_of(flow, state, state->at[argument_regs[i]], CALLEE_SAVED);
         if (caller.arguments[i].behind ||
@@ -490,13 +515,14 @@ static void visit_call(struct sweep *sweep, const struct flow *flow, const struc
 }
 
 /* A tail jump hands its own caller's return address on: transparent where the argument is handed on as it came. */
-static void visit_tail(struct sweep *sweep, const struct flow *flow, const struct flow_state *state, uint64_t target)
+static void visit_tail(struct sweep *sweep, const struct flow *flow, const struct flow_state *state,
+                       const struct wrapper *target)
 {
     for (int i = 0; i < ARGUMENTS; i++) {
         const struct value *value = value_of(flow, state->at[argument_regs[i]]);
         bool same = flow_depth(flow, state) == 0 && value->kind == VALUE_ENTRY && value->c == argument_regs[i];
 
-        if (wrapper_flags(sweep, target, i))
+        if (target->flags[i])
             add_wrapper(sweep, sweep->function, i, same ? WRAPS : LOSES);
     }
 }
@@ -504,7 +530,8 @@ static void visit_tail(struct sweep *sweep, const struct flow *flow, const struc
 static void visit(void *context, const struct flow *flow, const struct op *op, const struct flow_state *state)
 {
     struct sweep *sweep = context;
-    uint64_t target;
+    const struct wrapper *target;
+    uint64_t entry;
     value_id tested;
 
     if (sweep->wave == 0 && (tested = refcount_tested((struct flow *)flow, op, state)))
@@ -516,14 +543,13 @@ static void visit(void *context, const struct flow *flow, const struct op *op, c
     if (op->code != OP_CALL && op->code != OP_JUMP && op->code != OP_BRANCH)
         return;
     if (op->value)
-        target = through_plt(sweep, op->value);
+        entry = known_target(sweep, op->value);
     else
-        target = op->has_mem && op->base == NO_REG && op->index == NO_REG ? bound_function(sweep, op->disp) : 0;
-    if (!target || !takes_references(sweep, target))
-        return;
-    if (op->code == OP_CALL)
+        entry = op->has_mem && op->base == NO_REG && op->index == NO_REG ? bound_function(sweep, op->disp) : 0;
+    target = entry ? wrapper_at(sweep, entry) : NULL;
+    if (target && op->code == OP_CALL)
         visit_call(sweep, flow, op, state, target);
-    else if (target != sweep->function)
+    else if (target && entry != sweep->function)
         visit_tail(sweep, flow, state, target);
 }
 
@@ -576,43 +602,135 @@ static void analyse(struct sweep *sweep, uint32_t root)
     unit_free(unit);
 }
 
-/* Whether a range calls or jumps to something that the last wave found to operate on its arguments. */
+/* Whether a range calls something that the last wave found to operate on its arguments, or jumps to it or to what is
+ * known not to. */
 static bool leads_to_new(struct sweep *sweep, const struct range_facts *facts)
 {
     for (uint32_t i = 0; i < facts->link_count; i++) {
-        for (int argument = 0; argument < ARGUMENTS; argument++) {
-            ptrdiff_t at = hmgeti(sweep->wrappers,
-                                  sweep->links[facts->first_link + i].target * ARGUMENTS + argument);
+        const struct link *link = &sweep->links[facts->first_link + i];
+        const struct wrapper *wrapper = wrapper_at(sweep, link->target);
 
-            if (at >= 0 && sweep->wrappers[at].flags == WRAPS && sweep->wrappers[at].wave + 1 == sweep->wave)
+        for (int argument = 0; wrapper && argument < ARGUMENTS; argument++) {
+            if (wrapper->wave[argument] + 1 == sweep->wave && wrapper->flags[argument] &&
+                (!link->call || wrapper->flags[argument] == WRAPS))
                 return true;
         }
     }
     return false;
 }
 
-/* Analyses every function of which one range is wanted. The first wave wants those with atomics, which say which
- * functions operate on their arguments, and the callers of those that are known by name; each further one wants the
- * callers of those that the one before found. */
-static size_t run_wave(struct sweep *sweep)
+/* A function that a wave looks at. */
+struct task {
+    uint32_t root;
+    uint64_t size;
+};
+
+static int by_size(const void *a, const void *b)
 {
-    bool *wanted = calloc(sweep->range_count, sizeof(bool));
-    size_t analysed = 0;
+    const struct task *x = a, *y = b;
+
+    if (x->size != y->size)
+        return x->size > y->size ? -1 : 1;
+    return x->root < y->root ? -1 : x->root > y->root;
+}
+
+/* The first wave wants the functions with atomics, which say which functions operate on their arguments, and the callers
+ * of those that are known by name; each further one wants the callers of those that the one before found. */
+static struct task *tasks_of_wave(struct sweep *sweep)
+{
+    uint64_t *sizes = calloc(sweep->range_count, sizeof(*sizes));
+    bool *wanted = calloc(sweep->range_count, sizeof(*wanted));
+    struct task *tasks = NULL;
 
     for (size_t i = 0; i < sweep->range_count; i++) {
         const struct range_facts *facts = &sweep->facts[i];
+        uint32_t root = unit_root(sweep, i);
 
+        sizes[root] += sweep->ranges[i].end - sweep->ranges[i].start;
         if ((sweep->wave == 0 && facts->has_atomic) || leads_to_new(sweep, facts))
-            wanted[unit_root(sweep, i)] = true;
+            wanted[root] = true;
     }
-    for (size_t i = 0; i < sweep->range_count; i++) {
-        if (!wanted[i])
-            continue;
-        analyse(sweep, i);
-        analysed++;
+    for (uint32_t i = 0; i < sweep->range_count; i++) {
+        if (wanted[i])
+            arrput(tasks, ((struct task){i, sizes[i]}));
     }
+    free(sizes);
     free(wanted);
-    return analysed;
+    array_sort(tasks, by_size); /* a large one that comes last would be waited for */
+    return tasks;
+}
+
+/* One thread of a wave. */
+struct worker {
+    struct sweep sweep;
+    const struct task *tasks;
+    atomic_size_t *next;             /* task that nobody has taken yet */
+    pthread_t thread;
+};
+
+static void *work(void *argument)
+{
+    struct worker *worker = argument;
+    size_t number;
+
+    while ((number = atomic_fetch_add(worker->next, 1)) < arrlenu(worker->tasks))
+        analyse(&worker->sweep, worker->tasks[number].root);
+    return NULL;
+}
+
+static int threads_at_hand(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+    return count > MOST_THREADS ? MOST_THREADS : count;
+}
+
+static void take_slots(struct sweep *sweep, struct sweep *from)
+{
+    for (ptrdiff_t i = 0; i < hmlen(from->more_slots); i++)
+        hmputs(sweep->slots, from->more_slots[i]);
+    hmfree(from->more_slots);
+}
+
+static void take_results(struct sweep *sweep, struct sweep *from)
+{
+    for (size_t i = 0; i < arrlenu(from->scan->operations); i++)
+        arrput(sweep->scan->operations, from->scan->operations[i]);
+    for (ptrdiff_t i = 0; i < hmlen(from->callers); i++)
+        hmputs(sweep->callers, from->callers[i]);
+    for (size_t i = 0; i < arrlenu(from->found); i++)
+        publish(sweep, &from->found[i]);
+    take_slots(sweep, from);
+    scan_free(from->scan);
+    hmfree(from->callers);
+    arrfree(from->found);
+}
+
+/* Analyses every function of which one range is wanted, in any order: no two of them share what they tell. */
+static size_t run_wave(struct sweep *sweep)
+{
+    struct task *tasks = tasks_of_wave(sweep);
+    struct worker workers[MOST_THREADS] = {0};
+    size_t count = arrlenu(tasks);
+    atomic_size_t next = 0;
+    int threads = threads_at_hand(), started = 1;
+
+    for (int i = 0; i < threads; i++) {
+        workers[i] = (struct worker){.sweep = *sweep, .tasks = tasks, .next = &next};
+        workers[i].sweep.scan = calloc(1, sizeof(struct scan));
+        workers[i].sweep.callers = NULL;
+        workers[i].sweep.more_slots = NULL;
+    }
+    while (started < threads && !pthread_create(&workers[started].thread, NULL, work, &workers[started]))
+        started++;
+    work(&workers[0]);
+    for (int i = 1; i < started; i++)
+        pthread_join(workers[i].thread, NULL);
+    for (int i = 0; i < threads; i++)
+        take_results(sweep, &workers[i].sweep);
+    arrfree(tasks);
+    return count;
 }
 
 static int by_address(const void *a, const void *b)
@@ -631,6 +749,30 @@ static int by_return(const void *a, const void *b)
     return x->returns_to < y->returns_to ? -1 : x->returns_to > y->returns_to;
 }
 
+static uint8_t losses_of(struct sweep *sweep, uint64_t target)
+{
+    const struct wrapper *wrapper = wrapper_at(sweep, target);
+    uint8_t losses = 0;
+
+    for (int argument = 0; wrapper && argument < ARGUMENTS; argument++)
+        losses |= wrapper->flags[argument] & LOSES ? 1u << argument : 0;
+    return losses;
+}
+
+/* What is called may have turned out only later to end in a tail jump with something else. */
+static void settle_callers(struct sweep *sweep)
+{
+    for (ptrdiff_t i = 0; i < hmlen(sweep->callers); i++) {
+        struct caller *caller = &sweep->callers[i].value;
+
+        caller->loses = losses_of(sweep, caller->target);
+        for (int argument = 0; argument < ARGUMENTS; argument++) {
+            if (caller->loses & (1u << argument))
+                caller->arguments[argument] = (struct slot){0};
+        }
+    }
+}
+
 /* Calls of what ends in a tail jump need no analysis: only that the call's function is not the one to name. */
 static void add_losing_callers(struct sweep *sweep)
 {
@@ -639,10 +781,9 @@ static void add_losing_callers(struct sweep *sweep)
             const struct link *link = &sweep->links[sweep->facts[i].first_link + j];
             struct caller caller = {.returns_to = link->returns_to,
                                     .function = sweep->ranges[unit_root(sweep, i)].start,
-                                    .target = link->target};
+                                    .target = link->target,
+                                    .loses = link->call ? losses_of(sweep, link->target) : 0};
 
-            for (int argument = 0; argument < ARGUMENTS && link->call; argument++)
-                caller.loses |= wrapper_flags(sweep, link->target, argument) & LOSES ? 1u << argument : 0;
             if (caller.loses && hmgeti(sweep->callers, link->returns_to) < 0)
                 hmput(sweep->callers, link->returns_to, caller);
         }
@@ -653,6 +794,7 @@ static void finish(struct sweep *sweep)
 {
     struct scan *scan = sweep->scan;
 
+    settle_callers(sweep);
     add_losing_callers(sweep);
     for (ptrdiff_t i = 0; i < hmlen(sweep->callers); i++)
         arrput(scan->callers, sweep->callers[i].value);
@@ -664,30 +806,27 @@ static void finish(struct sweep *sweep)
     elf_file_text(sweep->file, &scan->text_start, &scan->text_end);
 }
 
-static void add_known_at(struct sweep *sweep, uint64_t entry)
-{
-    struct wrapper wrapper = {.key = entry * ARGUMENTS, .flags = WRAPS, .wave = sweep->wave};
-
-    if (entry)
-        hmputs(sweep->wrappers, wrapper);
-}
-
+/* By now all that the file reads on first use, as threads must not, has been used: the lists of symbols and
+ * relocations. */
 static void add_known(struct sweep *sweep)
 {
+    elf_file_bound_name(sweep->file, 0);
     sweep->without_id = elf_file_symbol(sweep->file, WITHOUT_ID);
     sweep->wave = UINT32_MAX; /* so that the first wave is the next one */
     for (size_t i = 0; i < DROPS; i++) {
         uint64_t entry = elf_file_symbol(sweep->file, drops[i]);
 
-        add_known_at(sweep, entry ? entry : IMPORTED + i);
+        publish(sweep, &(struct found){entry ? entry : IMPORTED + i, 0, WRAPS});
     }
-    add_known_at(sweep, sweep->without_id);
+    if (sweep->without_id)
+        publish(sweep, &(struct found){sweep->without_id, 0, WRAPS});
 }
 
 static void sweep_all(struct sweep *sweep)
 {
     for (size_t i = 0; i < sweep->range_count; i++)
         look_over(sweep, i);
+    take_slots(sweep, sweep);
     join_parts(sweep);
     group_units(sweep);
     add_known(sweep);

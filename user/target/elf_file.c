@@ -282,6 +282,7 @@ void elf_file_close(struct elf_file *file)
         arrfree(file->lazy->code);
         arrfree(file->lazy->symbols);
         arrfree(file->lazy->relocations);
+        hmfree(file->lazy->names);
         if (file->lazy->cfi != NULL)
             dwarf_cfi_end(file->lazy->cfi);
         free(file->lazy);

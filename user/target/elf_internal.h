@@ -30,14 +30,22 @@ struct elf_relocation {
     const char *name; /* of a symbolic one, else NULL */
 };
 
+/* A defined symbol by the hash of its name: a stb_ds hash map. */
+struct elf_name {
+    uint64_t key;
+    const char *name;
+    uint64_t value;
+};
+
 /* What is dear to compute and not always wanted: filled on first use. */
 struct elf_lazy {
     struct code_range *code;
     struct elf_symbol *symbols;
+    struct elf_name *names;
     struct elf_relocation *relocations;
     Dwarf_CFI *cfi;
     char identity[64];
-    bool has_code, has_symbols, has_relocations, has_cfi;
+    bool has_code, has_symbols, has_names, has_relocations, has_cfi;
 };
 
 struct elf_file {

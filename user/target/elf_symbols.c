@@ -22,32 +22,43 @@ static bool symbol_read(const struct elf_section *table, uint64_t index, Elf64_S
     return true;
 }
 
-static uint64_t symbol_in(const struct elf_file *file, const struct elf_section *table, const char *wanted)
+static uint64_t name_hash(const char *name)
 {
-    const struct elf_section *strings;
+    return stbds_hash_string((char *)name, 0);
+}
+
+/* The first of several symbols of one name is the one that is meant. */
+static void add_names(const struct elf_file *file, const struct elf_section *table, struct elf_lazy *lazy)
+{
+    const struct elf_section *strings = table != NULL ? elf_section_at(file, table->link) : NULL;
     Elf64_Sym symbol;
 
-    if (table == NULL)
-        return 0;
-    strings = elf_section_at(file, table->link);
-    for (uint64_t i = 1; symbol_read(table, i, &symbol); i++) {
+    for (uint64_t i = 1; table != NULL && symbol_read(table, i, &symbol); i++) {
         int type = ELF64_ST_TYPE(symbol.st_info);
         const char *name;
 
         if (symbol.st_shndx == SHN_UNDEF || type == STT_SECTION || type == STT_FILE || symbol.st_value == 0)
             continue;
         name = elf_string(strings, symbol.st_name);
-        if (name != NULL && strcmp(name, wanted) == 0)
-            return symbol.st_value;
+        if (name != NULL && hmgeti(lazy->names, name_hash(name)) < 0)
+            hmputs(lazy->names, ((struct elf_name){name_hash(name), name, symbol.st_value}));
     }
-    return 0;
 }
 
 uint64_t elf_file_symbol(const struct elf_file *file, const char *name)
 {
-    uint64_t value = symbol_in(file, elf_section_of_type(file, SHT_SYMTAB), name);
+    struct elf_lazy *lazy = file->lazy;
+    struct elf_name *names;
+    ptrdiff_t used, at;
 
-    return value != 0 ? value : symbol_in(file, elf_section_of_type(file, SHT_DYNSYM), name);
+    if (!lazy->has_names) {
+        lazy->has_names = true;
+        add_names(file, elf_section_of_type(file, SHT_SYMTAB), lazy);
+        add_names(file, elf_section_of_type(file, SHT_DYNSYM), lazy);
+    }
+    names = lazy->names; /* several threads may ask */
+    at = names != NULL ? hmgeti_ts(names, name_hash(name), used) : -1;
+    return at < 0 || strcmp(names[at].name, name) != 0 ? 0 : names[at].value;
 }
 
 static bool thread_segment(const struct elf_file *file, GElf_Phdr *segment)
