@@ -14,8 +14,8 @@ ITERATIONS = 500
 TABLE = json.loads((ROOT / "user/profile/remedies.json").read_text())
 ENTRIES = {entry["id"]: entry for entry in TABLE["remedies"]}
 
-# What contends in each case of tests/workloads/remedies.py, which is named like the entry; and since when, where what
-# 3.13 makes immortal does not contend before. Cases that contend in any release have an entry for it.
+# What contends in each case of tests/workloads/remedies.py, which is named like the entry; then since when, where 3.13
+# makes it immortal or another entry comes before; then from when on no more, where the entry speaks of more than it.
 INSTANCE = "instance of __main__."
 CASES = {
     "plain-dict-globals": ("dict", "globals of plain_globals", "3.14.0"),
@@ -52,6 +52,16 @@ CASES = {
     "json-encoder": ("json.encoder.JSONEncoder", "instance of json.encoder.JSONEncoder"),
     "logger": ("logging.Logger", "instance of logging.Logger"),
     "c-type-instances": ("type", "type collections.deque"),
+    "type-read": ("type", "type collections.deque"),
+    "partial-call": ("function", "function __main__.target_of_partial", "3.15.0a1"),
+    "class-method-through-class": ("classmethod", "instance of classmethod", "3.14.4"),
+    "deepcopy": ("list", "instance of list (item of func_defaults of function copy.deepcopy)", "3.13.0", "3.15.0a1"),
+    "local-variable": ("__main__.Argument", INSTANCE + "Argument", "3.13.0", "3.15.0a1"),
+    "container-item": ("__main__.Item", INSTANCE + "Item"),
+    "dict-lookup": ("__main__.Value", INSTANCE + "Value"),
+    "shared-container": ("list", "instance of list (module global __main__.container)"),
+    "shared-instance": ("datetime.timezone", "instance of datetime.timezone"),
+    "shared-value": ("float", "float 1234.5"),
     "short-lived-container": ("__main__.Contained", INSTANCE + "Contained"),
 }
 # Likewise for nested.py where immortalisation is suppressed, which 3.13 can.
@@ -60,6 +70,7 @@ SUPPRESSED = {
     "nested-function-globals": ("dict", "function.func_globals"),
     "nested-function-builtins": ("dict", "function.func_builtins"),
     "nested-function-builtins-module": ("module", None),
+    "code-constant": ("code", None),
     "frame-code": ("code", "frame.f_executable"),
     "instance-type": ("type", "Made.ob_type"),
 }
@@ -118,9 +129,9 @@ def remedies_of(rows):
 @pytest.mark.parametrize("case", CASES)
 def test_a_row_is_given_the_remedy_of_its_case(recorded, symbols, case):
     entry = ENTRIES[case]
-    since = (*CASES[case], "3.0.0")[2]
-    expected = (speaks_of(entry, symbols.version) and release(symbols.version) >= release(since)
-                and (case, symbols.name) not in INLINED)
+    since, until = (*CASES[case][2:], *("3.0.0", "4.0.0")[len(CASES[case]) - 2:])
+    expected = (speaks_of(entry, symbols.version) and (case, symbols.name) not in INLINED
+                and release(since) <= release(symbols.version) < release(until))
     rows = hot(recorded(symbols), case)
 
     assert (case in remedies_of(rows)) == expected, [(row["field"], row["function"], row["remedy"]) for row in rows]

@@ -10,6 +10,7 @@ import builtins
 import collections
 import copy
 import dataclasses
+import datetime
 import functools
 import json
 import logging
@@ -681,7 +682,7 @@ interned_string = sys.intern(computed("an interned string"))
 @case
 def global_value(iterations):
     for _ in range(iterations):
-        global_number, global_string
+        global_number; global_string
 
 
 @remedied
@@ -752,20 +753,84 @@ class Item:
     __slots__ = ()
 
 
-table = {"key": Item()}
+items = [Item()]
 
 
 @case
 def container_item(iterations):
     for _ in range(iterations):
-        table["key"]
+        items[0]
 
 
 @remedied
 def container_item_remedied(iterations):
-    mine = {key: copy.copy(item) for key, item in table.items()}
+    mine = [copy.copy(item) for item in items]
+    for _ in range(iterations):
+        mine[0]
+
+
+class Value:
+    __slots__ = ()
+
+
+table = {"key": Value()}
+
+
+@case
+def dict_lookup(iterations):
+    for _ in range(iterations):
+        table["key"]
+
+
+@remedied
+def dict_lookup_remedied(iterations):
+    mine = {key: copy.copy(value) for key, value in table.items()}
     for _ in range(iterations):
         mine["key"]
+
+
+container = [None]
+
+
+@case
+def shared_container(iterations):
+    for _ in range(iterations):
+        slice(container, None)
+
+
+@remedied
+def shared_container_remedied(iterations):
+    mine = list(container)
+    for _ in range(iterations):
+        slice(mine, None)
+
+
+zone = datetime.timezone(datetime.timedelta(hours=1))
+
+
+@case
+def shared_instance(iterations):
+    for _ in range(iterations):
+        datetime.datetime(2000, 1, 1, tzinfo=zone)
+
+
+@remedied
+def shared_instance_remedied(iterations):
+    mine = datetime.timezone(datetime.timedelta(hours=1))
+    for _ in range(iterations):
+        datetime.datetime(2000, 1, 1, tzinfo=mine)
+
+
+@case
+def type_read(iterations):
+    for _ in range(iterations):
+        collections.OrderedDict, collections.deque
+
+
+@remedied
+def type_read_remedied(iterations):
+    for _ in range(iterations):
+        dict, list
 
 
 class Argument:
@@ -773,13 +838,10 @@ class Argument:
         pass
 
 
-argument = Argument()
-
-
 @case
-def local_variable(iterations):
+def local_variable(iterations, shared=Argument()):
     for _ in range(iterations):
-        argument.method()
+        shared.method()
 
 
 @remedied
