@@ -88,6 +88,19 @@ static void ask(struct held *held, struct held_object *object)
     held->asked++;
 }
 
+/* Makes room: what one thread alone was seen at is the most of it, and mostly gone. */
+static void forget(struct held *held)
+{
+    struct held_object *kept = NULL;
+
+    for (ptrdiff_t i = 0; i < hmlen(held->objects); i++) {
+        if (held->objects[i].state != HELD_UNKNOWN || held->objects[i].asked)
+            hmputs(kept, held->objects[i]);
+    }
+    hmfree(held->objects);
+    held->objects = kept;
+}
+
 /* An event comes of each thread and place that operates on the object. */
 static void take_event(void *state, struct live_target *target, const struct abi_event_head *head, size_t size)
 {
@@ -100,6 +113,8 @@ static void take_event(void *state, struct live_target *target, const struct abi
     if (event->event != ABI_EVENT_OBJECT || size < sizeof(*event) || !is_nameless(event))
         return;
     held->targets[target->number] = target;
+    if (hmlen(held->objects) >= MOST_HELD)
+        forget(held);
     known = hmgeti(held->objects, key);
     if (known >= 0 && (held->objects[known].state != HELD_UNKNOWN || held->objects[known].first_tid != event->tid))
         ask(held, &held->objects[known]);

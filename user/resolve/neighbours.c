@@ -7,7 +7,7 @@
 
 /* The line that matters is the one that the shared count is in. Objects start at multiples of 16 and are 32 bytes long
  * at least, so that so many share one at most. */
-enum { LINE = 64, MOST_IN_LINE = 3, MOST_LINES = 65536 };
+enum { LINE = 64, MOST_IN_LINE = 3, MOST_LINES = 8192 };
 
 struct line_key {
     uint64_t number; /* of the line */
@@ -17,13 +17,14 @@ struct line_key {
 struct neighbour {
     struct object_key key;
     uint64_t owner;
+    uint32_t tid;    /* that was seen at it first */
+    bool shared;     /* and there was another one */
 };
 
-/* Who lives in a line now, as far as is known. */
+/* Who was seen last in a line. */
 struct line {
     struct line_key key;
     struct neighbour there[MOST_IN_LINE]; /* address 0: nobody */
-    uint32_t group;                       /* of who is there together; 0 while it is one object alone */
 };
 
 struct grouped {
@@ -51,6 +52,7 @@ static void stop(void *state)
     free(neighbours);
 }
 
+/* Whoever is forgotten comes again with the next thread or place that reaches the object. */
 static struct line *find_line(struct neighbours *neighbours, uint64_t address, const struct live_target *target)
 {
     struct line_key key = {(address + target->memory.layout->ob_ref_shared) / LINE, target->number};
@@ -58,80 +60,82 @@ static struct line *find_line(struct neighbours *neighbours, uint64_t address, c
 
     if (hmgeti(neighbours->lines, key) < 0) {
         if (hmlen(neighbours->lines) >= MOST_LINES)
-            return NULL;
+            hmfree(neighbours->lines);
         hmputs(neighbours->lines, added);
     }
     return &neighbours->lines[hmgeti(neighbours->lines, key)];
 }
 
-static bool is_there(const struct live_target *target, const struct neighbour *neighbour)
+static bool is_same_key(const struct object_key *a, const struct object_key *b)
 {
-    return neighbour->key.address && python_is_same(&target->memory, neighbour->key.address, neighbour->key.type,
-                                                    neighbour->owner);
+    return a->address == b->address && a->identity == b->identity && a->type == b->type && a->target == b->target;
 }
 
-/* Forgets who has gone. Returns how many others are there beside the object. */
-static size_t clean(const struct live_target *target, struct line *line, const struct object_key *object)
+/* The object's place in its line, which who stood there before it leaves; NULL where shared ones are in all of them. */
+static struct neighbour *place_of(struct line *line, const struct abi_event *event)
 {
-    size_t others = 0;
+    struct neighbour added = {
+        {event->object, event->identity, event->type, event->target}, event->owner, event->tid, false};
+    struct neighbour *free = NULL;
 
     for (int i = 0; i < MOST_IN_LINE; i++) {
-        struct neighbour *neighbour = &line->there[i];
+        struct neighbour *there = &line->there[i];
 
-        if (neighbour->key.address == object->address || !is_there(target, neighbour))
-            *neighbour = (struct neighbour){0};
-        others += neighbour->key.address != 0;
+        if (is_same_key(&there->key, &added.key)) {
+            there->shared |= there->tid != event->tid;
+            return there;
+        }
+        if (!there->key.address || there->key.address == event->object)
+            free = there;
     }
-    return others;
+    for (int i = 0; !free && i < MOST_IN_LINE; i++)
+        free = line->there[i].shared ? NULL : &line->there[i];
+    if (free)
+        *free = added;
+    return free;
 }
 
-static void settle(struct line *line, const struct neighbour *neighbour)
+static bool lives(const struct live_target *target, const struct neighbour *neighbour)
 {
-    for (int i = 0; i < MOST_IN_LINE; i++) {
-        if (line->there[i].key.address)
-            continue;
-        line->there[i] = *neighbour;
-        return;
-    }
+    return python_is_same(&target->memory, neighbour->key.address, neighbour->key.type, neighbour->owner);
 }
 
-/* Every object of the line gets the group's number, or keeps the one it has. */
-static void group(struct neighbours *neighbours, struct line *line)
+/* A number for both, which is the line's as long as one of those that have it is there. */
+static void join(struct neighbours *neighbours, const struct neighbour *a, const struct neighbour *b)
 {
-    for (int i = 0; i < MOST_IN_LINE; i++) {
-        const struct object_key *key = &line->there[i].key;
-        uint32_t known = key->address && hmgeti(neighbours->groups, *key) >= 0 ? hmget(neighbours->groups, *key) : 0;
+    ptrdiff_t first = hmgeti(neighbours->groups, a->key), second = hmgeti(neighbours->groups, b->key);
+    uint32_t number = first >= 0    ? neighbours->groups[first].value
+                      : second >= 0 ? neighbours->groups[second].value
+                                    : ++neighbours->last;
 
-        line->group = known ? known : line->group;
-    }
-    if (!line->group)
-        line->group = ++neighbours->last;
-    for (int i = 0; i < MOST_IN_LINE; i++) {
-        if (line->there[i].key.address)
-            hmput(neighbours->groups, line->there[i].key, line->group);
-    }
+    hmput(neighbours->groups, a->key, number);
+    hmput(neighbours->groups, b->key, number);
 }
 
+/* Only what several threads reach is ranked. */
 static void take_event(void *state, struct live_target *target, const struct abi_event_head *head, size_t size)
 {
     const struct abi_event *event = (const struct abi_event *)head;
     struct neighbours *neighbours = state;
-    struct neighbour added;
+    struct neighbour *added;
     struct line *line;
-    size_t others;
 
     if (event->event != ABI_EVENT_OBJECT || size < sizeof(*event))
         return;
-    added = (struct neighbour){{event->object, event->identity, event->type, event->target}, event->owner};
     line = find_line(neighbours, event->object, target);
-    if (!line)
+    added = place_of(line, event);
+    if (!added || !added->shared)
         return;
-    others = clean(target, line, &added.key);
-    if (!others)
-        line->group = 0;
-    settle(line, &added);
-    if (others && is_there(target, &added))
-        group(neighbours, line);
+    for (int i = 0; i < MOST_IN_LINE; i++) {
+        struct neighbour *other = &line->there[i];
+
+        if (other == added || !other->shared)
+            continue;
+        if (!lives(target, other))
+            *other = (struct neighbour){0};
+        else if (lives(target, added))
+            join(neighbours, added, other);
+    }
 }
 
 const struct live_lookup live_neighbours = {"neighbours", start, take_event, NULL, stop};
