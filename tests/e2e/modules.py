@@ -8,17 +8,14 @@ import machine
 from recording import WORKLOADS
 
 QUERY = """
-import json, os, sysconfig
-name = sysconfig.get_config_var("LDLIBRARY")
-library = os.path.join(sysconfig.get_config_var("LIBDIR"), name)
-print(json.dumps({"include": sysconfig.get_path("include"), "suffix": sysconfig.get_config_var("EXT_SUFFIX"),
-                  "library": library if ".so" in name else None}))
+import json, sysconfig
+print(json.dumps({"include": sysconfig.get_path("include"), "suffix": sysconfig.get_config_var("EXT_SUFFIX")}))
 """
 
 
 @functools.lru_cache(maxsize=None)
 def about(path):
-    """Where an interpreter keeps its headers, and its shared library if it has one."""
+    """Where an interpreter keeps its headers, and how the names of its modules end."""
     return json.loads(subprocess.run([path, "-I", "-c", QUERY], check=True, capture_output=True, text=True,
                                      timeout=machine.SAFETY).stdout)
 

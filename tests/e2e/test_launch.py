@@ -4,9 +4,13 @@ import pwd
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
+import machine
+from conftest import interpreter_named
+from modules import compile_c
 from recording import ENVIRONMENT, HOTREF, WORKLOADS, matching, workload
 
 READS = 5_000
@@ -121,3 +125,91 @@ def test_under_sudo_the_command_and_the_files_are_the_invoking_users(hotref, pro
         for file in files:
             assert os.stat(os.path.join(folder, file)).st_uid == user.pw_uid, file
     assert os.path.exists(profile)
+
+
+def assert_each_was_counted(report, targets):
+    """Each of the targets read the workload's objects; their rows have one name and are one."""
+    assert len(report.json["metadata"]["targets"]) == targets
+    assert sum(row["decrefs"] for row in matching(report.ranked, type=CONFIG)) == targets * 2 * READS
+
+
+def converse(hotref, processes, python, *commands):
+    """Records serve.py and has it do one thing after the other: it may become another program on the way, which must
+    not find that its input was read already. Returns (status, report)."""
+    profile = hotref.new_profile()
+    recorder = processes.start(HOTREF, "record", "-o", str(profile), "--", python.path, workload("serve.py"),
+                               env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert recorder.stdout.readline() == "ready\n"
+    for command in commands:
+        recorder.stdin.write(command + "\n")
+        recorder.stdin.flush()
+        if not command.startswith("exit"):
+            assert recorder.stdout.readline() in ("done\n", "ready\n")
+    recorder.communicate(timeout=machine.SAFETY)
+    return recorder.returncode, hotref.report(profile)
+
+
+def test_a_command_that_becomes_the_same_interpreter_again(hotref, processes, plain_python):
+    status, report = converse(hotref, processes, plain_python, f"work {READS}",
+                              f"exec {plain_python.path} {workload('serve.py')}", f"work {READS}", "exit 5")
+
+    assert status == 5
+    assert_each_was_counted(report, 2)
+    assert report.json["complete"]
+    first, second = report.json["metadata"]["targets"]
+    assert first["pid"] == second["pid"]
+    assert (first["ended"]["how"], second["ended"]["how"], second["ended"]["status"]) == ("exec", "exit", 5)
+    probes = report.json["metadata"]["probes"]
+    assert probes["armed"] == probes["live"]
+
+
+def test_a_command_that_becomes_another_interpreter(hotref, processes, plain_python, python):
+    """Another build, or another version where there is one."""
+    status, report = converse(hotref, processes, plain_python, f"work {READS}",
+                              f"exec {python.path} {workload('serve.py')}", f"work {READS}", "exit 0")
+
+    assert status == 0
+    assert_each_was_counted(report, 2)
+    assert [target["version"] for target in report.json["metadata"]["targets"]] == [plain_python.version, python.version]
+
+
+def test_an_interpreter_with_the_gil_in_front(hotref, plain_python):
+    command = [plain_python.path, workload("shared_config.py"), "--iterations", str(READS)]
+    script = f"import os; os.execv({plain_python.path!r}, {command!r})"
+    recording = hotref.record("--", "/usr/bin/python3", "-c", script)
+
+    assert recording.status == 0, recording.stderr
+    assert_each_was_counted(hotref.report(recording.profile), 1)
+
+
+def test_an_interpreter_that_a_program_loads(hotref, tmp_path):
+    python = interpreter_named("3.13-lto")
+    program = compile_c("embed.c", tmp_path / "embed")
+    recording = hotref.record("--", program, python.code_file, python.prefix, workload("shared_config.py"),
+                              "--iterations", READS)
+
+    assert recording.status == 0, recording.stderr
+    report = hotref.report(recording.profile)
+    assert_each_was_counted(report, 1)
+    assert report.only_target["exe"] == str(program)
+
+
+def has_ended(pid):
+    """Or waits only to be reaped, by whoever does that for orphans."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def test_a_recorder_that_is_killed_lets_the_command_go(hotref, processes, plain_python):
+    """Wherever the command was held just then."""
+    for pause in 0, 0.1, 0.2, 0.4:
+        recorder = processes.start(HOTREF, "record", "-o", str(hotref.new_profile()), "--", plain_python.path, "-c",
+                                   "import decimal, json, struct", env=ENVIRONMENT, stdin=subprocess.DEVNULL)
+        child = machine.only_child(recorder.pid)
+        time.sleep(pause)
+        recorder.kill()
+        recorder.wait()
+        machine.wait_for(lambda: has_ended(child), "the command's end")
