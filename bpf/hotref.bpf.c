@@ -268,12 +268,21 @@ static __always_inline void read_c_string(struct abi_text *text, u64 address)
     text->length = text->bytes;
 }
 
+#define DICT_HEAD 32
+
+/* Behind the last entry of a table lies what was in that memory before. dk_nentries: Include/internal/pycore_dict.h (3.13
+ * to 3.15, free-threaded). */
+static __always_inline u64 entries_in(const u8 *head)
+{
+    return *(const u64 *)(head + 24);
+}
+
 /* Reads the value of the str key that is `length` characters long and starts with `word`, from the first entries of
  * a dict with a table of its own. */
 __noinline u64 dict_value(u64 dict, u64 word, u64 length, const struct abi_layout *layout)
 {
     u64 keys, entry, key, found = 0;
-    u8 head[16];
+    u8 head[DICT_HEAD] __attribute__((aligned(8)));
     u32 stride, i;
 
     if (!layout)
@@ -283,7 +292,7 @@ __noinline u64 dict_value(u64 dict, u64 word, u64 length, const struct abi_layou
         return 0;
     entry = keys + 32 + (1ull << (head[9] & 31));
     stride = head[10] ? 16 : 24;
-    for (i = 0; i < DICT_ENTRIES; i++, entry += stride) {
+    for (i = 0; i < DICT_ENTRIES && i < entries_in(head); i++, entry += stride) {
         key = read_u64(entry + stride - 16);
         if (!key || read_u64(key + layout->str_length) != length || read_u64(key + layout->str_ascii_data) != word)
             continue;
@@ -884,7 +893,7 @@ static __always_inline u64 identity(u32 kind, u32 mask, const struct object *obj
 static __always_inline void describe_dict(struct abi_event *event, u64 dict, const struct abi_layout *layout)
 {
     u64 keys = read_u64(dict + layout->dict_keys), entry;
-    u8 head[16];
+    u8 head[DICT_HEAD] __attribute__((aligned(8)));
     u32 stride;
 
     read_text(&event->text[0], dict_value(dict, WORD_NAME, 8, layout), layout);
@@ -892,8 +901,10 @@ static __always_inline void describe_dict(struct abi_event *event, u64 dict, con
         return;
     entry = keys + 32 + (1ull << (head[9] & 31));
     stride = head[10] ? 16 : 24;
-    read_text(&event->text[1], read_u64(entry + stride - 16), layout);
-    read_text(&event->text[2], read_u64(entry + 2 * stride - 16), layout);
+    if (entries_in(head) > 0)
+        read_text(&event->text[1], read_u64(entry + stride - 16), layout);
+    if (entries_in(head) > 1)
+        read_text(&event->text[2], read_u64(entry + 2 * stride - 16), layout);
 }
 
 static __always_inline void describe_cfunction(struct abi_event *event, u64 function, u32 target,
