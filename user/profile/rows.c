@@ -257,15 +257,38 @@ int row_order(const struct row *a, const struct row *b, const struct metric *key
         ?: compare(a->address, b->address);
 }
 
+/* What is sorted in a row's place: rows are large. */
+struct place_in_order {
+    uint64_t value; /* of the key */
+    const struct row *row;
+};
+
 static int by_key(const void *left, const void *right, void *key)
 {
-    return row_order(left, right, key);
+    const struct place_in_order *a = left, *b = right;
+
+    return compare(b->value, a->value) ?: row_order(a->row, b->row, key);
 }
 
-static void sort_rows(struct row *rows, const struct metric *key)
+/* -1 without memory. */
+static int sort_rows(struct row **rows, const struct metric *key)
 {
-    if (arrlenu(rows) > 1)
-        qsort_r(rows, arrlenu(rows), sizeof(*rows), by_key, (void *)(uintptr_t)key);
+    size_t count = arrlenu(*rows);
+    struct place_in_order *order = malloc((count + 1) * sizeof(*order));
+    struct row *sorted = NULL;
+
+    if (!order)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        order[i] = (struct place_in_order){key->of(&(*rows)[i]), &(*rows)[i]};
+    qsort_r(order, count, sizeof(*order), by_key, (void *)(uintptr_t)key);
+    arrsetcap(sorted, count);
+    for (size_t i = 0; i < count; i++)
+        arrput(sorted, *order[i].row);
+    free(order);
+    arrfree(*rows);
+    *rows = sorted;
+    return 0;
 }
 
 static void build(struct builder *builder)
@@ -342,11 +365,15 @@ struct rows *rows_build(const struct profile *profile, const struct rows_options
         return NULL;
     }
     build(&builder);
-    sort_rows(builder.rows->ranked, key);
+    if (sort_rows(&builder.rows->ranked, key) || sort_rows(&builder.rows->single, key)) {
+        fail("cannot sort the rows: out of memory");
+        free_builder(&builder);
+        rows_free(builder.rows);
+        return NULL;
+    }
     find_hottest(builder.rows);
     builder.rows->single_rows = arrlenu(builder.rows->single);
     lines_number(builder.rows);
-    sort_rows(builder.rows->single, key);
     free_builder(&builder);
     return builder.rows;
 }
