@@ -2,7 +2,7 @@
 import pytest
 
 from recording import matching, workload
-from refusals import MISUSED, RECORD_FAILED, assert_one_sentence
+from refusals import MISUSED
 
 ITERATIONS = 10_000
 THREADS = 2
@@ -69,14 +69,14 @@ def test_increments_of_chosen_functions(hotref, request, build):
     assert "owners incremented 10,000 times" in recording.stderr
 
 
-def test_a_function_that_increments_nothing(hotref, plain_python, tmp_path):
-    touched = tmp_path / "touched"
-    recording = hotref.record("--increments", "itemgetter_*,no_such_function", "--", plain_python.path, "-c",
-                              f"open({str(touched)!r}, 'w')")
+def test_a_function_that_increments_nothing(hotref, plain_python):
+    recording = hotref.record("--increments", "itemgetter_*,no_such_function", "--", plain_python.path, "-c", "")
 
-    assert recording.status == RECORD_FAILED
-    assert_one_sentence(recording.stderr, "'no_such_function'", "hotref scan --all")
-    assert not touched.exists() and not recording.profile.exists()
+    # It could have been one of a module that comes late.
+    assert recording.status == 0
+    said, = [line for line in recording.stderr.splitlines() if "no_such_function" in line]
+    assert "hotref scan --all" in said
+    assert "itemgetter" not in said
 
 
 def test_a_list_with_a_gap(hotref, plain_python):
