@@ -758,7 +758,7 @@ struct place flow_find(const struct flow *flow, const struct flow_state *state, 
         if (state->at[REG_COUNT + i] == id && is_safe(flow, i, id) && flow->slots[i] + depth >= least)
             return (struct place){.kind = PLACE_STACK, .offset = flow->slots[i] + depth};
     }
-    if (value_of(flow, id)->kind == VALUE_CONST)
+    if (value_of(flow, id)->kind == VALUE_CONST && value_of(flow, id)->c == (int32_t)value_of(flow, id)->c)
         return (struct place){.kind = PLACE_FIXED, .offset = value_of(flow, id)->c};
     return (struct place){.kind = PLACE_NONE};
 }

@@ -47,7 +47,7 @@ enum place_kind { PLACE_NONE, PLACE_REG, PLACE_STACK, PLACE_FIXED };
 struct place {
     uint8_t kind;
     uint8_t reg;
-    int64_t offset; /* PLACE_STACK: from rsp at that instruction; PLACE_FIXED: the address in the file */
+    int32_t offset; /* PLACE_STACK: from rsp at that instruction; PLACE_FIXED: the address in the file */
 };
 
 /* Runs to the fixed point. The unit is borrowed. */

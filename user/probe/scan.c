@@ -380,6 +380,11 @@ static bool asks_caller(const struct slot *slot)
     return slot->kind == SLOT_ARGUMENT || slot->behind;
 }
 
+static struct place fixed_place(int64_t address)
+{
+    return address == (int32_t)address ? (struct place){.kind = PLACE_FIXED, .offset = address} : (struct place){0};
+}
+
 /* Where the object lies at an op that state stands before, where it came from, and how to get on to the caller. */
 static void describe_object(const struct flow *flow, const struct flow_state *state, value_id object,
                             struct operation *operation)
@@ -470,7 +475,7 @@ static bool fill_operation(struct sweep *sweep, struct flow *flow, const struct 
         if (operation->kind != OPERATION_DECREMENT && operation->kind != OPERATION_INCREMENT &&
             operation->kind != OPERATION_TRY_INCREMENT)
             return false;
-        operation->object = (struct place){.kind = PLACE_FIXED, .offset = value_of(flow, object)->c - 16};
+        operation->object = fixed_place(value_of(flow, object)->c - 16);
     } else {
         place_object(flow, op, state, object, operation);
     }
