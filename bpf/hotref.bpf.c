@@ -22,6 +22,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define DICT_ENTRIES 32 /* a named tuple gets its __module__ last */
 #define ADDRESS_SLOTS 16384
 #define ADDRESS_MASK 0xffffffffffffull
+#define EVENTS_SIZE (1 << 20)
 #define MERGED_ONE 7     /* ob_ref_shared: one reference, merged; dropping it ends the object */
 
 /* Knobs, set before loading. */
@@ -189,9 +190,66 @@ struct {
     __type(value, u64);
 } stats SEC(".maps");
 
+struct object {
+    u64 life;
+    u64 owner;
+    u64 shared;
+    u64 type;
+    u64 words[4];         /* object + 32 .. object + 64 */
+};
+
+/* What is asked of a _PyInterpreterFrame. */
+struct frame {
+    u64 at, previous, code, instr_ptr;
+    u32 owner;
+    u32 tlbc;
+    u32 version;
+    u32 quiet;            /* of a stack that is sent: nobody need wake up for it */
+    u64 variables;        /* of a position that is told: the frame whose variable the object is */
+    u64 words[16];        /* its beginning, as it lies in memory */
+};
+
+/*
+ * What a hit works on, where the stack has no room for it: all functions on the way down share 512 bytes. Not kept by
+ * CPU, as one program may be preempted in the middle by another. A hit takes a place near its thread's number and gives
+ * it back.
+ */
+#define SCRATCHES 512     /* that many threads at most are in the middle of a program */
+#define SCRATCH_TRIES 16
+struct scratch {
+    u64 taken;
+    struct abi_key key, upper;
+    struct object object;
+    struct abi_row row;
+    struct abi_cold_key cold;
+    struct abi_module module;
+    struct frame frame;
+};
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, SCRATCHES);
+    __type(key, u32);
+    __type(value, struct scratch);
+} scratches SEC(".maps");
+
+static __always_inline struct scratch *take_scratch(u32 tid)
+{
+    u32 i, at;
+
+    for (i = 0; i < SCRATCH_TRIES; i++) {
+        struct scratch *scratch;
+
+        at = (tid + i) & (SCRATCHES - 1);
+        scratch = bpf_map_lookup_elem(&scratches, &at);
+        if (scratch && __sync_val_compare_and_swap(&scratch->taken, 0, 1) == 0)
+            return scratch;
+    }
+    return 0;
+}
+
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 1 << 20);
+    __uint(max_entries, EVENTS_SIZE);
 } events SEC(".maps");
 
 static __always_inline void count_stat(u32 which, u64 by)
@@ -399,6 +457,7 @@ __noinline int find_type(u64 type, u32 target, const struct abi_layout *layout, 
 
 struct hit {
     struct pt_regs *ctx;
+    struct scratch *scratch;
     const struct abi_site *site;
     const struct abi_target *target;
     const struct abi_layout *layout;
@@ -749,15 +808,6 @@ static __always_inline u64 find_state(const struct abi_target *target, u32 numbe
     return added.state;
 }
 
-/* What is asked of a _PyInterpreterFrame. */
-struct frame {
-    u64 at, previous, code, instr_ptr;
-    u32 owner;
-    u32 tlbc;
-    u32 version;
-    u32 reserved;
-};
-
 static __always_inline u64 part_of(const u64 *words, u32 offset)
 {
     return words[(offset >> 3) & 15] >> (8 * (offset & 7));
@@ -766,9 +816,9 @@ static __always_inline u64 part_of(const u64 *words, u32 offset)
 /* One read for all: the members lie in the first 80 bytes in every version known. */
 static __always_inline int read_frame(u64 at, const struct abi_layout *layout, struct frame *frame)
 {
-    u64 words[16] = {};
+    const u64 *words = frame->words;
 
-    if (!at || bpf_probe_read_user(words, 80, (void *)at))
+    if (!at || bpf_probe_read_user(frame->words, 80, (void *)at))
         return -1;
     frame->at = at;
     frame->code = part_of(words, layout->frame_executable) & ~(u64)layout->stackref_tag;
@@ -829,15 +879,14 @@ __noinline int find_top(const struct abi_target *target, u32 number, const struc
 }
 
 /* Where no slot tells the field, the bytecode may. */
-__noinline int settle_code(const struct abi_target *target, const struct abi_layout *layout, struct abi_key *key)
+__noinline int settle_code(const struct abi_target *target, const struct abi_layout *layout, struct abi_key *key,
+                           struct frame *frame)
 {
-    struct frame frame = {};
-
-    if (!target || !layout || !key || find_top(target, key->target, layout, &frame))
+    if (!target || !layout || !key || !frame || find_top(target, key->target, layout, frame))
         return 0;
-    key->code = frame.code;
-    key->code_version = frame.version;
-    key->instr = instr_of(&frame, layout);
+    key->code = frame->code;
+    key->code_version = frame->version;
+    key->instr = instr_of(frame, layout);
     return 0;
 }
 
@@ -855,14 +904,6 @@ static long visit_local(u32 number, struct local_search *search)
 }
 
 /* Objects */
-
-struct object {
-    u64 life;
-    u64 owner;
-    u64 shared;
-    u64 type;
-    u64 words[4];         /* object + 32 .. object + 64 */
-};
 
 /* What tells one object from the next one at its address, as far as its type keeps something unchanged. */
 static __always_inline u64 identity(u32 kind, u32 mask, const struct object *object, const struct abi_layout *layout)
@@ -988,15 +1029,14 @@ __noinline int describe(const struct abi_key *key, struct abi_row *row, const st
 /* Tells where Python code stands: the user side has to be quick to find it there still. */
 __noinline int describe_code_position(const struct abi_key *key, const struct abi_row *row,
                                       const struct abi_target *target, const struct abi_layout *layout,
-                                      u64 variables)
+                                      struct frame *frame)
 {
     struct local_search search = {};
     struct abi_bytecode *event;
-    struct frame frame = {};
     u32 locals;
 
-    if (!key || !row || !target || !layout || find_top(target, key->target, layout, &frame) ||
-        frame.code != key->code)
+    if (!key || !row || !target || !layout || !frame ||
+        find_top(target, key->target, layout, frame) || frame->code != key->code)
         return 0;
     event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
     if (!event) {
@@ -1008,20 +1048,20 @@ __noinline int describe_code_position(const struct abi_key *key, const struct ab
     event->key = *key;
     event->identity = ABI_IDENTITY(row);
     event->type = row->type;
-    event->frame = frame.at;
-    event->instr_ptr = frame.instr_ptr;
-    event->units = read_u64(frame.instr_ptr);
-    event->qualname = read_u64(frame.code + layout->code_qualname);
-    event->linetable = read_u64(frame.code + layout->code_linetable);
-    event->firstlineno = read_u32(frame.code + layout->code_firstlineno);
-    search.at = frame.at + layout->frame_locals;
+    event->frame = frame->at;
+    event->instr_ptr = frame->instr_ptr;
+    event->units = read_u64(frame->instr_ptr);
+    event->qualname = read_u64(frame->code + layout->code_qualname);
+    event->linetable = read_u64(frame->code + layout->code_linetable);
+    event->firstlineno = read_u32(frame->code + layout->code_firstlineno);
+    search.at = frame->at + layout->frame_locals;
     search.object = key->object;
     search.tag = layout->stackref_tag;
-    locals = read_u32(frame.code + layout->code_locals);
+    locals = read_u32(frame->code + layout->code_locals);
     bpf_loop(locals < ABI_LOCALS ? locals : ABI_LOCALS, visit_local, &search, 0);
     event->local = search.found;
-    event->variable_code = variables ? read_u64(variables + layout->frame_executable) & ~(u64)layout->stackref_tag : 0;
-    event->variable_version = variables ? read_u32(event->variable_code + layout->code_version) : 0;
+    event->variable_code = frame->variables ? read_u64(frame->variables + layout->frame_executable) & ~(u64)layout->stackref_tag : 0;
+    event->variable_version = frame->variables ? read_u32(event->variable_code + layout->code_version) : 0;
     event->reserved = 0;
     bpf_ringbuf_submit(event, 0);
     return 0;
@@ -1068,28 +1108,33 @@ __noinline int send_chunk(const struct abi_key *key, const struct abi_row *row, 
     chunk->first = first;
     chunk->reserved = 0;
     chunk->end = end = fill_chunk(chunk, layout, frame, &more);
-    bpf_ringbuf_submit(chunk, 0);
+    bpf_ringbuf_submit(chunk, frame->quiet ? BPF_RB_NO_WAKEUP : 0);
     return end;
+}
+
+/* Whether the ring buffer should be emptied soon. */
+static __always_inline int is_filling(void)
+{
+    return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > EVENTS_SIZE / 4;
 }
 
 /* Sends the Python stack of the thread that has just added to a row. */
 __noinline int send_stack(const struct abi_key *key, const struct abi_row *row, const struct abi_target *target,
-                          const struct abi_layout *layout)
+                          const struct abi_layout *layout, struct frame *frame)
 {
-    struct frame frame = {};
     int end = ABI_STACK_MORE, top;
     u32 i;
 
-    if (!key || !row || !target || !layout)
+    if (!key || !row || !target || !layout || !frame)
         return 0;
-    top = find_top(target, key->target, layout, &frame);
+    top = find_top(target, key->target, layout, frame);
     if (top > 0)
         return 0; /* no Python code runs here: the interpreter starts or ends */
     count_stat(ABI_STAT_WALKS, 1);
     if (top < 0)
         end = ABI_STACK_FAILED;
     for (i = 0; i < ABI_STACK_FRAMES && end == ABI_STACK_MORE; i += ABI_STACK_CHUNK)
-        end = send_chunk(key, row, layout, &frame, i);
+        end = send_chunk(key, row, layout, frame, i);
     if (end == ABI_STACK_TRUNCATED)
         count_stat(ABI_STAT_TRUNCATED, 1);
     if (end == ABI_STACK_FAILED)
@@ -1130,22 +1175,22 @@ static __always_inline void count_row(u32 target)
 }
 
 __noinline int add_row(u32 which, const struct abi_key *key, const struct object *object,
-                       const struct abi_layout *layout)
+                       const struct abi_layout *layout, struct abi_row *row)
 {
     struct abi_type type = {};
-    struct abi_row row = {};
 
-    if (!key || !object || !layout)
+    if (!key || !object || !layout || !row)
         return -1;
+    __builtin_memset(row, 0, sizeof(*row));
     find_type(object->type, key->target, layout, &type);
-    row.type = type.kind == ABI_KIND_NO_TYPE ? 0 : object->type;
-    row.kind = type.kind;
-    row.mask = type.mask;
-    row.owner = object->owner;
-    row.identity = identity(type.kind, type.mask, object, layout);
-    row.life = object->life;
-    if (which ? bpf_map_update_elem(&rows_1, key, &row, BPF_NOEXIST)
-              : bpf_map_update_elem(&rows_0, key, &row, BPF_NOEXIST))
+    row->type = type.kind == ABI_KIND_NO_TYPE ? 0 : object->type;
+    row->kind = type.kind;
+    row->mask = type.mask;
+    row->owner = object->owner;
+    row->identity = identity(type.kind, type.mask, object, layout);
+    row->life = object->life;
+    if (which ? bpf_map_update_elem(&rows_1, key, row, BPF_NOEXIST)
+              : bpf_map_update_elem(&rows_0, key, row, BPF_NOEXIST))
         return -1;
     count_row(key->target);
     announce_thread(key->target);
@@ -1159,45 +1204,46 @@ static __always_inline int is_same(const struct abi_row *row, const struct objec
 }
 
 /* The row of the object that stands at this address now: another one's has its own generation. */
-static __always_inline struct abi_row *find_row(u32 which, struct abi_key *key, const struct object *object,
-                                                const struct abi_layout *layout, int may_add)
+static __noinline struct abi_row *find_row(const struct hit *hit, u32 which, int may_add)
 {
+    struct abi_key *key = &hit->scratch->key;
+    const struct object *object = &hit->scratch->object;
     struct abi_row *row = look_up(which, key);
     struct abi_type type = {};
 
     if (!row)
-        return may_add && !add_row(which, key, object, layout) ? look_up(which, key) : 0;
-    if (is_same(row, object, layout) || !row->type)
+        return may_add && !add_row(which, key, object, hit->layout, &hit->scratch->row) ? look_up(which, key) : 0;
+    if (is_same(row, object, hit->layout) || !row->type)
         return row;
-    find_type(object->type, key->target, layout, &type);
-    key->generation =
-        ((object->type * 0x9e3779b97f4a7c15ull ^ identity(type.kind, type.mask, object, layout)) | 1) + 2 * object->life;
+    find_type(object->type, key->target, hit->layout, &type);
+    key->generation = ((object->type * 0x9e3779b97f4a7c15ull ^ identity(type.kind, type.mask, object, hit->layout)) | 1) +
+                      2 * object->life;
     row = look_up(which, key);
-    return row || !may_add || add_row(which, key, object, layout) ? row : look_up(which, key);
+    return row || !may_add || add_row(which, key, object, hit->layout, &hit->scratch->row) ? row : look_up(which, key);
 }
 
 /* flags: what this operation was. */
 enum { FAILED = 1, HANDOFF = 2, BOUNCED = 4, ENDING = 8, INCREMENT = 16 };
 
-__noinline int count_cold(const struct abi_key *key, u64 type, u64 flags)
+__noinline int count_cold(const struct abi_key *key, u64 type, u64 flags, struct abi_cold_key *cold_key)
 {
-    struct abi_cold_key cold_key = {};
     struct abi_counts *counts, zero = {};
 
-    if (!key)
+    if (!key || !cold_key)
         return 0;
-    cold_key.type = type;
-    cold_key.base_type = key->base_type;
-    cold_key.returns_to = key->returns_to;
-    cold_key.target = key->target;
-    cold_key.site = key->site;
-    cold_key.how = key->how;
-    cold_key.level = key->level;
-    cold_key.single = !!(flags & ENDING);
-    counts = bpf_map_lookup_elem(&cold, &cold_key);
+    __builtin_memset(cold_key, 0, sizeof(*cold_key));
+    cold_key->type = type;
+    cold_key->base_type = key->base_type;
+    cold_key->returns_to = key->returns_to;
+    cold_key->target = key->target;
+    cold_key->site = key->site;
+    cold_key->how = key->how;
+    cold_key->level = key->level;
+    cold_key->single = !!(flags & ENDING);
+    counts = bpf_map_lookup_elem(&cold, cold_key);
     if (!counts) {
-        bpf_map_update_elem(&cold, &cold_key, &zero, BPF_NOEXIST);
-        counts = bpf_map_lookup_elem(&cold, &cold_key);
+        bpf_map_update_elem(&cold, cold_key, &zero, BPF_NOEXIST);
+        counts = bpf_map_lookup_elem(&cold, cold_key);
     }
     if (!counts) {
         count_stat(ABI_STAT_LOST, flags & FAILED ? 0 : 1);
@@ -1262,6 +1308,7 @@ __noinline int read_object(u64 address, struct object *object)
 
     if (!object)
         return -1;
+    __builtin_memset(object, 0, sizeof(*object));
     if (bpf_probe_read_user(raw, sizeof(raw), (void *)address)) {
         /* The last object of a mapping may be shorter than that. */
         __builtin_memset(raw, 0, sizeof(raw));
@@ -1276,21 +1323,22 @@ __noinline int read_object(u64 address, struct object *object)
 }
 
 /* The array that the slot lies in was given by the caller, which took it from an object perhaps. */
-static __noinline int settle_behind(const struct hit *hit, struct abi_key *key, const struct slot_in *in)
+static __noinline int settle_behind(const struct hit *hit, const struct slot_in *in)
 {
-    struct abi_key upper = *key;
+    struct abi_key *key = &hit->scratch->key, *upper = &hit->scratch->upper;
     struct slot_in up = *in;
     u64 object, type;
 
-    if (!climb_one(hit, &upper, &up, in->slot->behind - 1) || !up.slot || up.frame_only)
+    *upper = *key;
+    if (!climb_one(hit, upper, &up, in->slot->behind - 1) || !up.slot || up.frame_only)
         return 0;
     object = locate_in(hit, &up, &up.slot->base);
     type = object ? read_u64(object + HEADER_TYPE) : 0;
     if (!has_type(hit->layout, object, type, key->target))
         return 0;
-    upper.base_type = type;
-    upper.how = ABI_HOW_BEHIND;
-    *key = upper;
+    upper->base_type = type;
+    upper->how = ABI_HOW_BEHIND;
+    *key = *upper;
     return 1;
 }
 
@@ -1313,18 +1361,18 @@ static __always_inline void note_frame(const struct slot_in *in, struct abi_row 
 }
 
 /* The row by the slot's object. Most often that is what it looks like, and its row is there already. */
-static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, struct abi_key *key,
-                                                        struct slot_in *in, const struct object *object,
-                                                        u32 which, int may_add)
+static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, struct slot_in *in, u32 which,
+                                                        int may_add)
 {
     struct bases bases = {.frame_only = in->frame_only};
+    struct abi_key *key = &hit->scratch->key;
     struct abi_row *row = 0;
 
     bases.base = locate_in(hit, in, &in->slot->base);
     if (bases.base && !bases.frame_only) {
         key->base_type = read_u64(bases.base + HEADER_TYPE);
         key->how = ABI_HOW_BASE;
-        row = find_row(which, key, object, hit->layout, 0);
+        row = find_row(hit, which, 0);
     }
     if (row)
         return row;
@@ -1332,21 +1380,22 @@ static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, s
     locate_item(hit, in, &bases);
     settle_base(key, &bases, hit->layout, hit->target->code_type);
     if (key->how == ABI_HOW_NONE && in->slot->behind)
-        keep(settle_behind(hit, key, in));
+        keep(settle_behind(hit, in));
     in->frame = bases.frame;
     if (key->how == ABI_HOW_NONE || ABI_HOW(key->how) == ABI_HOW_FRAME)
-        settle_code(hit->target, hit->layout, key);
-    return find_row(which, key, object, hit->layout, may_add);
+        settle_code(hit->target, hit->layout, key, &hit->scratch->frame);
+    return find_row(hit, which, may_add);
 }
 
 /* An object that ends with the first operation seen on it has nobody to fight with, and needs no row. */
-static __noinline int count_single(const struct hit *hit, const struct abi_key *key, u64 type, u64 flags)
+static __noinline int count_single(const struct hit *hit, u64 type, u64 flags)
 {
+    const struct abi_key *key = &hit->scratch->key;
     struct abi_type found = {};
 
     find_type(type, key->target, hit->layout, &found);
     announce_thread(key->target);
-    return count_cold(key, found.kind == ABI_KIND_NO_TYPE ? 0 : type, flags);
+    return count_cold(key, found.kind == ABI_KIND_NO_TYPE ? 0 : type, flags, &hit->scratch->cold);
 }
 
 /* Whether a hit is an operation at all, as ZF says: else it is another attempt, or the owner's business. */
@@ -1369,37 +1418,37 @@ static __always_inline u64 flags_of(const struct hit *hit, u64 shared)
     return shared <= 1 ? HANDOFF | ENDING : shared == MERGED_ONE ? ENDING : 0;
 }
 
-static __always_inline void count(const struct hit *hit, struct abi_key *key, struct slot_in *in, u32 which)
+static __always_inline void count(const struct hit *hit, struct slot_in *in, u32 which)
 {
+    struct abi_key *key = &hit->scratch->key;
+    struct object *object = &hit->scratch->object;
     u64 shared = hit->ctx->rax, flags = flags_of(hit, shared);
     struct at_address *here = find_address(key->object, key->target);
-    struct object object = {};
     struct abi_row *row;
 
-    if (read_object(key->object, &object))
+    if (read_object(key->object, object))
         count_stat(ABI_STAT_UNREADABLE, 1);
     if (!here)
         return;
     if (!(flags & FAILED) && bounce(here, key->object, key->target))
         flags |= BOUNCED;
     /* Before an increment nothing has compared anything yet. */
-    object.life = life_at(here, key->object, object.owner, flags & INCREMENT ? object.shared : shared);
+    object->life = life_at(here, key->object, object->owner, flags & INCREMENT ? object->shared : shared);
     if (flags & HANDOFF)
         here->queued = 1;
     else if (flags & ENDING)
         here->ended = 1;
-    key->generation = 2 * object.life;
+    key->generation = 2 * object->life;
     if (!in->slot && !plain)
-        settle_code(hit->target, hit->layout, key);
-    row = in->slot ? find_row_by_slot(hit, key, in, &object, which, !(flags & ENDING))
-                   : find_row(which, key, &object, hit->layout, !(flags & ENDING));
+        settle_code(hit->target, hit->layout, key, &hit->scratch->frame);
+    row = in->slot ? find_row_by_slot(hit, in, which, !(flags & ENDING)) : find_row(hit, which, !(flags & ENDING));
     if (!row && (flags & ENDING)) {
-        keep(count_single(hit, key, object.type, flags));
+        keep(count_single(hit, object->type, flags));
         return;
     }
     if (!row) {
         count_stat(ABI_STAT_COLD, flags & FAILED ? 0 : 1);
-        count_cold(key, object.type, flags);
+        count_cold(key, object->type, flags, &hit->scratch->cold);
         return;
     }
     note_frame(in, row);
@@ -1409,13 +1458,17 @@ static __always_inline void count(const struct hit *hit, struct abi_key *key, st
     row->counts.handoffs += !!(flags & HANDOFF);
     row->counts.bounces += !!(flags & BOUNCED);
     if (!row->described && row->counts.decrefs + row->counts.increfs >= ABI_NAME_AT) {
-        describe(key, row, &object, hit->layout);
-        if (key->code)
-            describe_code_position(key, row, hit->target, hit->layout, in->frame);
+        describe(key, row, object, hit->layout);
+        if (key->code) {
+            hit->scratch->frame.variables = in->frame;
+            describe_code_position(key, row, hit->target, hit->layout, &hit->scratch->frame);
+        }
     }
     if (row->described && stack_period && row->until_stack-- == 0) {
+        /* What a row is seen under first has to be named at once; of the rest most is known. */
+        hit->scratch->frame.quiet = row->looks++ > 0 && !is_filling();
         row->until_stack = stack_period - 1;
-        send_stack(key, row, hit->target, hit->layout);
+        send_stack(key, row, hit->target, hit->layout, &hit->scratch->frame);
     }
 }
 
@@ -1445,50 +1498,72 @@ static __always_inline const struct abi_site *find_site(u32 site)
     return table ? bpf_map_lookup_elem(table, &number) : 0;
 }
 
+/* What a hit is of, as far as that needs no scratch. */
+static __always_inline int begin_hit(struct hit *hit, u64 cookie, u32 tgid)
+{
+    u32 number = ABI_COOKIE_TARGET(cookie);
+
+    hit->number = number;
+    hit->site = find_site(ABI_COOKIE_SITE(cookie));
+    hit->target = bpf_map_lookup_elem(&targets, &number);
+    if (!hit->site || !hit->target || !hit->target->live || hit->target->tgid != tgid)
+        return 0;
+    if (hit->site->kind == ABI_SITE_GUARDED && !is_operation(hit)) {
+        count_stat(ABI_STAT_OWNER_INCREFS, 1);
+        return 0;
+    }
+    hit->bias = hit->target->bias;
+    hit->layout = bpf_map_lookup_elem(&layouts, &hit->target->layout);
+    hit->stack = hit->ctx->rsp;
+    return !!hit->layout;
+}
+
+static __always_inline void take_hit(struct hit *hit, u64 cookie, u32 tid)
+{
+    struct scratch *scratch = hit->scratch;
+    struct abi_key *key = &scratch->key;
+    struct slot_in in = {};
+    struct in_flight *mine;
+    u32 which = 0;
+
+    if (ABI_SITE_BINARY(ABI_COOKIE_SITE(cookie)) != hit->target->binary) {
+        if (!find_module(hit->number, hit->ctx->rip, &scratch->module))
+            return;
+        hit->bias = scratch->module.bias;
+    }
+    __builtin_memset(key, 0, sizeof(*key));
+    key->target = hit->number;
+    key->site = ABI_COOKIE_SITE(cookie);
+    key->tid = tid;
+    key->object = locate(hit, &hit->site->object) + hit->site->adjust;
+    if (!plain && hit->site->argument != ABI_NO_ARGUMENT) {
+        keep(climb(hit, key, &in));
+    } else if (!plain && (hit->site->slot.base.place || hit->site->slot.outer.place || hit->site->slot.behind)) {
+        in.slot = &hit->site->slot;
+        in.frame_only = hit->site->frame_only;
+    }
+    mine = enter_rows(&which);
+    if (!mine)
+        return;
+    count(hit, &in, which);
+    __sync_fetch_and_add(&mine->writers[which & 1], -1);
+}
+
 SEC("uprobe")
 int on_operation(struct pt_regs *ctx)
 {
     u64 cookie = bpf_get_attach_cookie(ctx), id = bpf_get_current_pid_tgid();
-    u32 site_number = ABI_COOKIE_SITE(cookie), target_number = ABI_COOKIE_TARGET(cookie), which = 0;
-    struct abi_key key = {.target = target_number, .site = site_number, .tid = (u32)id};
     struct hit hit = {.ctx = ctx};
-    struct abi_module module = {};
-    struct slot_in in = {};
-    struct in_flight *mine;
 
-    if (plain == 2)
+    if (plain == 2 || !begin_hit(&hit, cookie, id >> 32))
         return 0;
-    hit.number = target_number;
-    hit.site = find_site(site_number);
-    hit.target = bpf_map_lookup_elem(&targets, &target_number);
-    if (!hit.site || !hit.target || !hit.target->live || hit.target->tgid != id >> 32)
-        return 0;
-    if (hit.site->kind == ABI_SITE_GUARDED && !is_operation(&hit)) {
-        count_stat(ABI_STAT_OWNER_INCREFS, 1);
+    hit.scratch = take_scratch((u32)id);
+    if (!hit.scratch) {
+        count_stat(ABI_STAT_LOST, is_operation(&hit));
         return 0;
     }
-    hit.bias = hit.target->bias;
-    if (ABI_SITE_BINARY(site_number) != hit.target->binary) {
-        if (!find_module(target_number, ctx->rip, &module))
-            return 0;
-        hit.bias = module.bias;
-    }
-    hit.layout = bpf_map_lookup_elem(&layouts, &hit.target->layout);
-    if (!hit.layout)
-        return 0;
-    hit.stack = ctx->rsp;
-    key.object = locate(&hit, &hit.site->object) + hit.site->adjust;
-    if (!plain && hit.site->argument != ABI_NO_ARGUMENT) {
-        keep(climb(&hit, &key, &in));
-    } else if (!plain && (hit.site->slot.base.place || hit.site->slot.outer.place || hit.site->slot.behind)) {
-        in.slot = &hit.site->slot;
-        in.frame_only = hit.site->frame_only;
-    }
-    mine = enter_rows(&which);
-    if (!mine)
-        return 0;
-    count(&hit, &key, &in, which);
-    __sync_fetch_and_add(&mine->writers[which & 1], -1);
+    take_hit(&hit, cookie, (u32)id);
+    *(volatile u64 *)&hit.scratch->taken = 0;
     return 0;
 }
 

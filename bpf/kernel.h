@@ -29,6 +29,8 @@ struct bpf_raw_tracepoint_args {
 #define SIGSTOP 19 /* include/uapi/asm-generic/signal.h */
 #define BPF_ANY 0
 #define BPF_NOEXIST 1
+#define BPF_RB_NO_WAKEUP 1
+#define BPF_RB_AVAIL_DATA 0
 #define BPF_F_INNER_MAP (1u << 12)
 enum bpf_map_type {
     BPF_MAP_TYPE_HASH = 1,

@@ -192,7 +192,8 @@ struct abi_row {
     u32 mask;             /* copy of the type's */
     u16 described;
     u16 kind;
-    u32 until_stack;      /* operations until the Python stack is looked at again */
+    u16 until_stack;      /* operations until the Python stack is looked at again */
+    u16 looks;            /* how often it was */
     u32 frame_code;       /* of the frame whose variable it is, for telling code objects apart; ABI_SEVERAL: several */
 };
 
