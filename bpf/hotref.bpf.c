@@ -729,7 +729,7 @@ __noinline int settle_base(struct abi_key *key, struct bases *bases, const struc
 
 static __always_inline u64 thread_pointer(void)
 {
-    return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread.fsbase);
+    return bpf_get_current_task_btf()->thread.fsbase;
 }
 
 static __always_inline u32 read_u32(u64 address)
@@ -1360,6 +1360,14 @@ static __always_inline void note_frame(const struct slot_in *in, struct abi_row 
         row->frame_code = row->frame_code ? ABI_SEVERAL : code;
 }
 
+/* Whether the slot is one of a frame's own members, f_executable or the like, and none of its variables. */
+static __always_inline int is_member(const struct hit *hit, const struct slot_in *in)
+{
+    u32 member = in->slot->member;
+
+    return member && member <= hit->layout->frame_locals;
+}
+
 /* The row by the slot's object. Most often that is what it looks like, and its row is there already. */
 static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, struct slot_in *in, u32 which,
                                                         int may_add)
@@ -1382,7 +1390,7 @@ static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, s
     if (key->how == ABI_HOW_NONE && in->slot->behind)
         keep(settle_behind(hit, in));
     in->frame = bases.frame;
-    if (key->how == ABI_HOW_NONE || ABI_HOW(key->how) == ABI_HOW_FRAME)
+    if (key->how == ABI_HOW_NONE || (ABI_HOW(key->how) == ABI_HOW_FRAME && !is_member(hit, in)))
         settle_code(hit->target, hit->layout, key, &hit->scratch->frame);
     return find_row(hit, which, may_add);
 }

@@ -55,7 +55,7 @@ struct abi_slot {
     struct abi_location item;  /* the word that it was read from is at the register + offset, or, by index, so many
                                   words behind base + offset */
     u32 behind;           /* argument + 1: base is an array that the caller took from an object; 0: it is not */
-    u32 reserved;
+    u32 member;           /* offset in base + 1; 0: an item, or not known */
 };
 
 #define ABI_SAVED 6       /* rbx, rbp, r12, r13, r14, r15, in this order */
@@ -171,7 +171,8 @@ struct abi_key {
     u16 how;              /* enum abi_how, | ABI_HOW_WITH(number of the frame's variable + 1) */
     u16 level;            /* how many callers up returns_to is, | ABI_LEVEL_ARGUMENT(which of its arguments) */
     u64 generation;       /* 0, or what tells a second object at the same address from the first */
-    u64 code;             /* where no slot tells the field (how is NONE or FRAME): the top frame's code object; else 0 */
+    u64 code;             /* where no slot tells the field (how is NONE, or FRAME and no member of it): the top frame's code
+                             object; else 0 */
     u32 code_version;     /* its co_version, which no two code objects of one interpreter share */
     u32 instr;            /* the instruction that it is at, in code units of 2 bytes; or ABI_NO_INSTR */
 };

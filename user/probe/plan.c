@@ -79,7 +79,8 @@ static struct abi_slot slot_with(const struct slot *slot, struct abi_location lo
     return (struct abi_slot){.base = locate(&slot->base),
                              .outer = locate(&slot->outer),
                              .item = item_with(slot, locate),
-                             .behind = slot->behind ? slot->argument + 1u : 0};
+                             .behind = slot->behind ? slot->argument + 1u : 0,
+                             .member = slot->kind == SLOT_FIELD && slot->disp >= 0 ? (uint32_t)slot->disp + 1 : 0};
 }
 
 /* No object keeps a reference before its type, as an interpreter frame does. */
