@@ -216,8 +216,10 @@ struct frame {
  */
 #define SCRATCHES 512     /* that many threads at most are in the middle of a program */
 #define SCRATCH_TRIES 16
+#define SCRATCH_REGS 32   /* a power of two, more than struct pt_regs has */
 struct scratch {
     u64 taken;
+    u64 regs[SCRATCH_REGS];
     struct abi_key key, upper;
     struct object object;
     struct abi_row row;
@@ -466,12 +468,19 @@ struct hit {
     u32 number;           /* of the target */
 };
 
-static __always_inline u64 reg_at(struct pt_regs *ctx, u32 offset)
+/* Registers by number: from a copy, as the verifier wants ctx to be read at constant offsets. */
+static __always_inline u64 reg_at(const struct hit *hit, u32 offset)
 {
-    u64 value = 0;
+    return hit->scratch->regs[(offset >> 3) & (SCRATCH_REGS - 1)];
+}
 
-    bpf_probe_read_kernel(&value, sizeof(value), (void *)ctx + (offset & 0xff));
-    return value;
+static __always_inline void copy_regs(struct hit *hit)
+{
+    u32 i;
+
+#pragma unroll
+    for (i = 0; i < sizeof(struct pt_regs) / sizeof(u64); i++)
+        hit->scratch->regs[i] = ((volatile u64 *)hit->ctx)[i];
 }
 
 /* A location in the frame of the probe itself. */
@@ -480,7 +489,7 @@ static __always_inline u64 locate(const struct hit *hit, const struct abi_locati
     switch (location->place) {
     case ABI_PLACE_REG:
     case ABI_PLACE_INDEX:
-        return reg_at(hit->ctx, location->where);
+        return reg_at(hit, location->where);
     case ABI_PLACE_STACK:
         return read_u64(hit->stack + location->offset);
     case ABI_PLACE_FIXED:
@@ -1539,6 +1548,7 @@ static __always_inline void take_hit(struct hit *hit, u64 cookie, u32 tid)
             return;
         hit->bias = scratch->module.bias;
     }
+    copy_regs(hit);
     __builtin_memset(key, 0, sizeof(*key));
     key->target = hit->number;
     key->site = ABI_COOKIE_SITE(cookie);
