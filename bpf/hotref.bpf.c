@@ -209,6 +209,15 @@ struct frame {
     u64 words[16];        /* its beginning, as it lies in memory */
 };
 
+/* Where a slot's object may be; see struct abi_slot. */
+struct bases {
+    u64 base, outer;
+    u64 frame_only;
+    u64 item;             /* address of the item, or how many bytes behind base it is, if indexed; 0: not known */
+    u64 indexed;
+    u64 frame;            /* found: that base is, or outer */
+};
+
 /*
  * What a hit works on, where the stack has no room for it: all functions on the way down share 512 bytes. Not kept by
  * CPU, as one program may be preempted in the middle by another. A hit takes a place near its thread's number and gives
@@ -226,6 +235,7 @@ struct scratch {
     struct abi_cold_key cold;
     struct abi_module module;
     struct frame frame;
+    struct bases bases;
 };
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -675,14 +685,6 @@ static __always_inline int is_frame(const struct abi_layout *layout, u64 base, u
 
     return code && code_type && read_u64(code + HEADER_TYPE) == code_type;
 }
-
-struct bases {
-    u64 base, outer;
-    u64 frame_only;
-    u64 item;             /* address of the item, or how many bytes behind base it is, if indexed; 0: not known */
-    u64 indexed;
-    u64 frame;            /* found: that base is, or outer */
-};
 
 static __always_inline void settle_variable(struct abi_key *key, struct bases *bases, u64 frame,
                                             const struct abi_layout *layout)
@@ -1381,24 +1383,26 @@ static __always_inline int is_member(const struct hit *hit, const struct slot_in
 static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, struct slot_in *in, u32 which,
                                                         int may_add)
 {
-    struct bases bases = {.frame_only = in->frame_only};
+    struct bases *bases = &hit->scratch->bases;
     struct abi_key *key = &hit->scratch->key;
     struct abi_row *row = 0;
 
-    bases.base = locate_in(hit, in, &in->slot->base);
-    if (bases.base && !bases.frame_only) {
-        key->base_type = read_u64(bases.base + HEADER_TYPE);
+    __builtin_memset(bases, 0, sizeof(*bases));
+    bases->frame_only = in->frame_only;
+    bases->base = locate_in(hit, in, &in->slot->base);
+    if (bases->base && !bases->frame_only) {
+        key->base_type = read_u64(bases->base + HEADER_TYPE);
         key->how = ABI_HOW_BASE;
         row = find_row(hit, which, 0);
     }
     if (row)
         return row;
-    bases.outer = locate_in(hit, in, &in->slot->outer);
-    locate_item(hit, in, &bases);
-    settle_base(key, &bases, hit->layout, hit->target->code_type);
+    bases->outer = locate_in(hit, in, &in->slot->outer);
+    locate_item(hit, in, bases);
+    settle_base(key, bases, hit->layout, hit->target->code_type);
     if (key->how == ABI_HOW_NONE && in->slot->behind)
         keep(settle_behind(hit, in));
-    in->frame = bases.frame;
+    in->frame = bases->frame;
     if (key->how == ABI_HOW_NONE || (ABI_HOW(key->how) == ABI_HOW_FRAME && !is_member(hit, in)))
         settle_code(hit->target, hit->layout, key, &hit->scratch->frame);
     return find_row(hit, which, may_add);
