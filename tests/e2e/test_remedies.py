@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 from machine import Processes
+from profile_file import add_contended, packed, set_version, unpacked
 from recording import ROOT, Recorder, matching, workload
 
 ITERATIONS = 500
@@ -158,3 +159,21 @@ def test_what_3_13_makes_immortal_has_its_remedies(suppressed, symbols313, case)
             if row["ops"] >= 1.5 * ITERATIONS and field in (None, row["field"])]
 
     assert case in remedies_of(rows)
+
+
+def test_rows_as_in_the_examples_are_given_their_remedies(hotref, plain_python, tmp_path):
+    """For interpreters that are not there, and names that no recording of this machine has."""
+    recording = hotref.record("--", plain_python.path, workload("nested.py"), "--iterations", 10)
+    file = tmp_path / "examples.prof"
+    for version in sorted({entry["example"]["version"] for entry in ENTRIES.values()}):
+        examples = {id: entry["example"] for id, entry in ENTRIES.items() if entry["example"]["version"] == version}
+        magic, schema, sections = unpacked(recording.profile.read_bytes())
+        set_version(sections, version)
+        for id, example in examples.items():
+            add_contended(sections, example["object"], type_name=example["type"],
+                          field=example["field"], function=example["function"])
+        file.write_bytes(packed(magic, schema, sections))
+        report = hotref.report(file)
+        for id, example in examples.items():
+            row = report.row(**{key: example[key] for key in ("type", "field", "object", "function")})
+            assert row["remedy"]["id"] == id
