@@ -15,6 +15,7 @@ HELD = {
     "tuple item": "instance of __main__.Config (item of module global __main__.PAIR)",
     "set item": "instance of __main__.Config (item of module global __main__.NAMES)",
     "named tuple": "instance of __main__.Point (module global __main__.POINT)",
+    "lambda": "function __main__.make_key.<locals>.<lambda> (module global __main__.KEY)",
     "lock": "instance of _thread.lock (module global __main__.LOCK)",
     "class attribute": "instance of __main__.Config (class attribute __main__.Service.limits)",
     "attribute": "instance of __main__.Config (attribute __main__.Service.config)",

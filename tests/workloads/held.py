@@ -60,6 +60,10 @@ def make():
     return read
 
 
+def make_key():
+    return lambda: None
+
+
 def with_default(config=Config()):
     return config
 
@@ -81,6 +85,7 @@ POOL = [Config() for _ in range(3)]
 TABLE = {"db": Config(), "web": Config()}
 PAIR = (Config(), 1)
 NAMES = {Config()}
+KEY = make_key()
 POINT = collections.namedtuple("Point", "x y")(Config(), 1)
 LOCK = threading.Lock()
 service = Service()
@@ -101,6 +106,7 @@ CASES = {
     "tuple item": lambda: PAIR[0],
     "set item": lambda: next(iter(NAMES)),
     "named tuple": lambda: POINT,
+    "lambda": lambda: KEY,
     "lock": lambda: LOCK,
     "class attribute": lambda: Service.limits,
     "attribute": lambda: service.config,

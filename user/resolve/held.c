@@ -64,6 +64,15 @@ static void stop(void *state)
     free(held);
 }
 
+/* Of which a module may have many. */
+static bool is_lambda(const struct abi_text *qualname)
+{
+    static const char end[] = "<lambda>";
+    size_t length = sizeof(end) - 1, bytes = qualname->bytes;
+
+    return bytes >= length && bytes <= ABI_TEXT && memcmp(qualname->data + bytes - length, end, length) == 0;
+}
+
 /* Other kinds have names that tell which one it is. Globals are called after their module. */
 static bool is_nameless(const struct abi_event *event)
 {
@@ -75,6 +84,8 @@ static bool is_nameless(const struct abi_event *event)
         return true;
     case ABI_KIND_DICT:
         return event->text[0].bytes == 0;
+    case ABI_KIND_FUNCTION:
+        return is_lambda(&event->text[0]);
     default:
         return false;
     }
