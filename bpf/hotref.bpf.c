@@ -1037,14 +1037,53 @@ __noinline int describe(const struct abi_key *key, struct abi_row *row, const st
     return 0;
 }
 
+/* The variables of a frame, as they are now: number + 1 of the first that is the object. */
+static __always_inline u32 find_local(const struct frame *frame, u64 object, const struct abi_layout *layout)
+{
+    struct local_search search = {
+        .at = frame->at + layout->frame_locals, .object = object, .tag = layout->stackref_tag};
+    u32 locals = read_u32(frame->code + layout->code_locals);
+
+    bpf_loop(locals < ABI_LOCALS ? locals : ABI_LOCALS, visit_local, &search, 0);
+    return search.found;
+}
+
+/* f_funcobj, f_globals, f_builtins and f_locals: Include/internal/pycore_frame.h (3.13.5), pycore_interpframe_structs.h
+ * (3.14.7, 3.15.0rc1). co_framesize, in words, stands behind co_nlocalsplus: Include/cpython/code.h. */
+#define FRAME_FUNCTION 16
+#define FRAME_GLOBALS 24
+#define FRAME_SIZE_BEHIND 4
+
+/* From the top frame to the one that it called, where that returns: it is not on top any more when its variables are
+ * dropped. It lies behind its caller's, on which it looks back still; whether the operation is about that one, the
+ * place tells. */
+__noinline int describe_called(struct abi_bytecode *event, struct frame *frame, const struct abi_layout *layout)
+{
+    u64 top, size;
+
+    if (!event || !frame || !layout)
+        return 0;
+    top = frame->at;
+    size = 8 * (u64)(read_u32(frame->code + layout->code_locals + FRAME_SIZE_BEHIND) & 0xffff);
+    event->called = 0;
+    event->called_version = event->called_local = 0;
+    if (frame->owner || read_frame(top + size, layout, frame) || frame->previous != top || frame->owner)
+        return 0;
+    event->called = frame->code;
+    event->called_version = read_u32(frame->code + layout->code_version);
+    event->called_local = find_local(frame, event->key.object, layout);
+    if (!event->called_local &&
+        (read_u64(frame->at + FRAME_FUNCTION) & ~(u64)layout->stackref_tag) == event->key.object)
+        event->called_local = ABI_CALLED_FUNCTION;
+    return 0;
+}
+
 /* Tells where Python code stands: the user side has to be quick to find it there still. */
 __noinline int describe_code_position(const struct abi_key *key, const struct abi_row *row,
                                       const struct abi_target *target, const struct abi_layout *layout,
                                       struct frame *frame)
 {
-    struct local_search search = {};
     struct abi_bytecode *event;
-    u32 locals;
 
     if (!key || !row || !target || !layout || !frame ||
         find_top(target, key->target, layout, frame) || frame->code != key->code)
@@ -1065,15 +1104,16 @@ __noinline int describe_code_position(const struct abi_key *key, const struct ab
     event->qualname = read_u64(frame->code + layout->code_qualname);
     event->linetable = read_u64(frame->code + layout->code_linetable);
     event->firstlineno = read_u32(frame->code + layout->code_firstlineno);
-    search.at = frame->at + layout->frame_locals;
-    search.object = key->object;
-    search.tag = layout->stackref_tag;
-    locals = read_u32(frame->code + layout->code_locals);
-    bpf_loop(locals < ABI_LOCALS ? locals : ABI_LOCALS, visit_local, &search, 0);
-    event->local = search.found;
+    event->local = find_local(frame, key->object, layout);
     event->variable_code = frame->variables ? read_u64(frame->variables + layout->frame_executable) & ~(u64)layout->stackref_tag : 0;
     event->variable_version = frame->variables ? read_u32(event->variable_code + layout->code_version) : 0;
     event->reserved = 0;
+    event->globals = read_u64(frame->at + FRAME_GLOBALS);
+    event->builtins = read_u64(frame->at + FRAME_GLOBALS + 8);
+    event->locals = read_u64(frame->at + FRAME_GLOBALS + 16);
+    if (bpf_probe_read_user(event->variables, sizeof(event->variables), (void *)(frame->at + layout->frame_locals)))
+        __builtin_memset(event->variables, 0, sizeof(event->variables));
+    describe_called(event, frame, layout);
     bpf_ringbuf_submit(event, 0);
     return 0;
 }

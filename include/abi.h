@@ -317,6 +317,8 @@ struct abi_event {
     struct abi_text text[ABI_TEXTS];
 };
 
+#define ABI_CALLED_FUNCTION 0xffffffffu /* its f_funcobj is the object */
+#define ABI_VARIABLES 8   /* so many of them are told */
 #define ABI_LOCALS 32     /* so many of a frame's variables are looked at */
 struct abi_bytecode {
     u32 event;
@@ -333,6 +335,11 @@ struct abi_bytecode {
     u64 variable_code;    /* code object of the frame whose variable key.how tells; 0: it tells none */
     u32 variable_version; /* its co_version */
     u32 reserved;
+    u64 globals, builtins, locals; /* f_globals, .. of the frame */
+    u64 variables[ABI_VARIABLES]; /* its first ones, as they stand there */
+    u64 called;           /* code object of the frame that it called and that may just be left; 0: there is none */
+    u32 called_version;
+    u32 called_local;     /* as local, of that frame; or ABI_CALLED_FUNCTION */
 };
 
 /* A Python stack, top frame first, in as many messages as it takes. Those of one thread do not mix. */
@@ -386,6 +393,6 @@ _Static_assert(sizeof(struct abi_cold_key) == 56, "abi");
 _Static_assert(sizeof(struct abi_type) == 16, "abi");
 _Static_assert(sizeof(struct abi_text) == 168, "abi");
 _Static_assert(sizeof(struct abi_stack) == 8 + 64 + 16 + 8 + 16 * ABI_STACK_CHUNK, "abi");
-_Static_assert(sizeof(struct abi_bytecode) == 8 + 64 + 56 + 8 + 16, "abi");
+_Static_assert(sizeof(struct abi_bytecode) == 8 + 64 + 56 + 8 + 16 + 24 + 64 + 16, "abi");
 
 #endif

@@ -73,7 +73,7 @@ def test_a_float_read_by_one_other_thread_is_shared_but_not_ranked(hotref, pytho
 
     assert not matching(report.ranked, type="float")
     row, = dropped(row for row in matching(report.single, type="float") if row["ops"] >= ITERATIONS)
-    assert (row["ops"], row["threads"]) == (ITERATIONS, 1)
+    assert (row["decrefs"], row["threads"]) == (ITERATIONS, 1)
     assert row["owner"] == "MainThread"
     assert report.json["single_thread"]["ops"] >= ITERATIONS
 
@@ -82,14 +82,14 @@ def test_threads_go_by_the_names_that_the_program_gave_them(hotref, python):
     report = hotref.record_workload(python, "named_threads.py", "--iterations", 5 * ITERATIONS)
 
     row, = dropped(matching(report.ranked, type="object"))
-    assert (row["ops"], row["thread_names"]) == (5 * EXPECTED, ["reader 1", "reader 2"])
+    assert (row["decrefs"], row["thread_names"]) == (5 * EXPECTED, ["reader 1", "reader 2"])
 
 
 def test_every_operation_of_inlined_clones_is_counted(hotref, python):
     report = hotref.record_workload(python, "property_getattr.py", "--iterations", ITERATIONS)
 
     properties = dropped(row for row in matching(report.ranked, type="property") if row["ops"] >= ITERATIONS)
-    assert sum(row["ops"] for row in properties) == EXPECTED
+    assert sum(row["decrefs"] for row in properties) == EXPECTED
     clones = {site["operation"] for row in properties for site in row["sites"]} - {python.slow_path}
     # With link-time optimization the compiler calls the slow path from everywhere.
     assert clones or python.slow_path == "_Py_DecRefSharedDebug"
@@ -102,8 +102,8 @@ def test_a_shared_configuration_is_counted_to_the_last_read(hotref, python):
     config, = dropped(matching(report.ranked, type=re.compile(r"(^|\.)Config$")))
     limits = report.row(type="dict", field="global LIMITS") if config["field_source"] == "bytecode" else None
     for row in filter(None, (config, limits)):
-        assert (row["ops"], row["threads"]) == (threads * reads, threads)
-    floats = {row["object"]: row["ops"] for row in dropped(matching(report.ranked, type="float"))}
+        assert (row["decrefs"], row["threads"]) == (threads * reads, threads)
+    floats = {row["object"]: row["decrefs"] for row in dropped(matching(report.ranked, type="float"))}
     assert {ops for name, ops in floats.items() if "2.5" in name or "0.75" in name} == {threads * reads}
 
 

@@ -10,6 +10,7 @@
 
 #include "probe/plan.h"
 #include "resolve/held.h"
+#include "resolve/instruction.h"
 #include "resolve/name.h"
 #include "resolve/neighbours.h"
 #include "resolve/place.h"
@@ -31,6 +32,8 @@ struct known_place {
     uint32_t site;
     text_id field;
     uint32_t source;
+    bool open, increment;         /* of struct place_names */
+    enum instruction_place place; /* of the operation's function */
 };
 struct known_thread {
     struct thread_key key;
@@ -303,6 +306,21 @@ static struct base_type find_base_type(struct builder *builder, const struct abi
     };
 }
 
+/* The interpreter's loop is one function, or with tail calls one for each instruction: Python/ceval.c (3.14.7). */
+static enum instruction_place place_of_function(const char *function)
+{
+    static const char *const clears[] = {"_PyFrame_ClearLocals", "_PyFrame_ClearExceptCode", "_PyEval_FrameClearAndPop",
+                                         "clear_thread_frame", "clear_gen_frame"};
+
+    if (strcmp(function, "_PyEval_EvalFrameDefault") == 0 || strncmp(function, "_TAIL_CALL_", 11) == 0)
+        return INSTRUCTION_LOOP;
+    for (size_t i = 0; i < sizeof(clears) / sizeof(clears[0]); i++) {
+        if (strcmp(function, clears[i]) == 0)
+            return INSTRUCTION_CALLEE;
+    }
+    return INSTRUCTION_BELOW;
+}
+
 static const struct known_place *find_place(struct builder *builder, const struct abi_cold_key *key)
 {
     struct abi_cold_key place = *key;
@@ -318,6 +336,9 @@ static const struct known_place *find_place(struct builder *builder, const struc
         added.site = add_site(builder->profile, &names);
         added.field = profile_text(builder->profile, names.field);
         added.source = names.source;
+        added.open = names.open;
+        added.increment = names.increment;
+        added.place = place_of_function(names.function);
         hmputs(builder->places, added);
     }
     return &builder->places[hmgeti(builder->places, place)];
@@ -340,14 +361,31 @@ static struct profile_count count_at(struct builder *builder, const struct abi_c
     };
 }
 
-static void name_by_variable(struct builder *builder, const struct collected_row *row, struct profile_count *count)
+/* Which variable it was the machine code knows. */
+static bool name_by_variable(struct builder *builder, const struct collected_row *row, struct profile_count *count)
 {
     char field[PLACE_SIZE];
 
     if (!builder->live || !position_variable(builder->live, row, field, sizeof(field)))
-        return;
+        return false;
     count->field = profile_text(builder->profile, field);
     count->field_source = FIELD_SLOT;
+    return true;
+}
+
+/* Where no slot tells the field, bytecode may. */
+static void name_by_bytecode(struct builder *builder, const struct abi_cold_key *key, const struct collected_row *row,
+                             struct profile_count *count)
+{
+    const struct known_place *place = find_place(builder, key);
+    const char *field = builder->live && place->open
+                            ? instruction_field(builder->live, row, place->place, place->increment)
+                            : NULL;
+
+    if (!field)
+        return;
+    count->field = profile_text(builder->profile, field);
+    count->field_source = FIELD_BYTECODE;
 }
 
 static void add_row(struct builder *builder, const struct collected_row *row)
@@ -364,7 +402,8 @@ static void add_row(struct builder *builder, const struct collected_row *row)
                                  .instr = row->key.instr};
     struct profile_count count = count_at(builder, &place, &row->value.counts);
 
-    name_by_variable(builder, row, &count);
+    if (!name_by_variable(builder, row, &count))
+        name_by_bytecode(builder, &place, row, &count);
     count.object = object_number(builder, row);
     count.thread = thread_number(builder, row->key.target, row->key.tid);
     tree_add_row(builder->tree, row, count.object, count.site, count.field);

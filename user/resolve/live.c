@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "resolve/held.h"
+#include "resolve/instruction.h"
 #include "resolve/neighbours.h"
 #include "resolve/position.h"
 #include "resolve/stacks.h"
@@ -11,6 +12,7 @@
 static const struct live_lookup *const lookups[] = {
     &live_positions, /* code objects first: they go soonest */
     &live_stacks,
+    &live_instructions,
     &live_held,
     &live_neighbours,
 };

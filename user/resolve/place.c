@@ -144,14 +144,13 @@ static void name_base_field(const struct layout *layout, const struct slot *slot
         snprintf(into, PLACE_SIZE, "%s+%lld", short_type(type), (long long)slot->disp);
 }
 
-static void name_frame_field(const struct layout *layout, const struct slot *slot, char *into)
+/* false: the frame holds it, but it is none of its members. */
+static bool name_frame_field(const struct layout *layout, const struct slot *slot, char *into)
 {
     const char *member = slot->kind == SLOT_FIELD ? layout_field(layout, "interpreter_frame", slot->disp) : NULL;
 
-    if (member)
-        snprintf(into, PLACE_SIZE, "frame.%s", member);
-    else
-        snprintf(into, PLACE_SIZE, "frame local or stack item");
+    snprintf(into, PLACE_SIZE, "%s%s", member ? "frame." : "frame local or stack item", member ? member : "");
+    return member != NULL;
 }
 
 /* Without a slot: what the function got the object from, if that is known, else the function itself. */
@@ -160,6 +159,7 @@ static void name_site_field(const struct code *code, const struct slot *slot, st
     char from[PLACE_SIZE];
 
     names->source = FIELD_SITE;
+    names->open = true;
     if (slot && slot->kind == SLOT_RESULT && slot->callee) {
         name_function(code, slot->callee, from, sizeof(from));
         snprintf(names->field, sizeof(names->field), "result of %.480s()", from);
@@ -181,7 +181,7 @@ static void name_field(const struct session_target *target, const struct code *c
     else if (slot && key->how == ABI_HOW_BEHIND && *base->name)
         name_outer_field(layout, slot->disp, base->name, names->field);
     else if (slot && ABI_HOW(key->how) == ABI_HOW_FRAME)
-        name_frame_field(layout, slot, names->field);
+        names->open = !name_frame_field(layout, slot, names->field);
     else
         name_site_field(code, slot, names);
 }
@@ -228,6 +228,7 @@ void place_name(const struct session *session, const struct abi_cold_key *key, c
 
     names->binary = code.path;
     names->in_module = code.in_module;
+    names->increment = operation->kind != OPERATION_DECREMENT;
     names->address = operation->address;
     name_function(&code, operation->address, names->operation, sizeof(names->operation));
     snprintf(names->function, sizeof(names->function), "%s", names->operation);

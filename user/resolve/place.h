@@ -16,6 +16,8 @@ struct place_names {
     enum field_source source;
     bool in_module;             /* function lies in another file than the interpreter's */
     bool below;                 /* function only says who called it */
+    bool open;                  /* the field says no more than where the operation was: bytecode may tell it */
+    bool increment;
 };
 
 /* The type of the slot's object. */

@@ -79,7 +79,7 @@ bool position_variable(const struct live *live, const struct collected_row *row,
 
     if (!code || number > arrlenu(code->variables) || number > arrlenu(code->kinds) || !code->variables[number - 1])
         return false;
-    snprintf(into, size, "%s %s", code->kinds[number - 1] & (PYCODE_CELL | PYCODE_FREE) ? "cell" : "local",
-             code->variables[number - 1]);
+    /* A variable that closures share is an ordinary one until its cell is made. */
+    snprintf(into, size, "%s %s", row->value.kind == ABI_KIND_CELL ? "cell" : "local", code->variables[number - 1]);
     return true;
 }

@@ -212,6 +212,7 @@ static void take_constants(struct layout *layout)
     layout->type_dictoffset = 304;
     layout->code_consts = 40;    /* Include/cpython/code.h */
     layout->code_names = 48;
+    layout->code_exceptions = 56;
     layout->code_nlocalsplus = 88;
     layout->code_version = 108;
     layout->module_dict = 32;      /* Include/internal/pycore_moduleobject.h */
@@ -246,6 +247,17 @@ static void take_ids(const struct edition *edition, struct layout *layout)
     layout->dict_watcher_tag = 40;
 }
 
+/* co_monitoring, and in _PyCoMonitoringData lines and per_instruction_opcodes: Include/cpython/code.h (3.13.5),
+ * Include/internal/pycore_instruments.h (3.14.7, 3.15.0rc1, main of August 2026); the tables before them grew. */
+static void take_monitoring(const struct edition *edition, struct layout *layout)
+{
+    static const uint16_t lines[] = {[ORDER_3_13] = 32, [ORDER_3_14] = 96, [ORDER_3_15] = 104};
+
+    layout->code_monitoring = 192;
+    layout->monitoring_lines = lines[edition->order];
+    layout->monitoring_opcodes = lines[edition->order] + 16;
+}
+
 int layout_decode(const uint8_t *bytes, size_t size, struct layout *layout)
 {
     const struct edition *edition;
@@ -264,6 +276,7 @@ int layout_decode(const uint8_t *bytes, size_t size, struct layout *layout)
         return -1;
     take_constants(layout);
     take_ids(edition, layout);
+    take_monitoring(edition, layout);
     layout->hex_version = hex;
     layout->heap_qualname = edition->heap_qualname;
     layout->heap_cached_keys = edition->heap_cached_keys;

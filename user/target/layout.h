@@ -26,12 +26,13 @@ struct layout {
     uint16_t type_basicsize, type_base, type_dict, type_dictoffset, heap_qualname, heap_cached_keys,
         heap_module;
     uint16_t module_dict, module_name;
-    uint16_t code_consts, code_names, code_nlocalsplus, code_version;
+    uint16_t code_consts, code_names, code_exceptions, code_nlocalsplus, code_version;
     uint16_t function_globals, function_builtins, function_name, function_qualname, function_code,
         function_module;
     uint16_t method_function, method_self, cfunction_def, cfunction_self, cfunction_module;
     uint16_t descr_type, descr_name, descr_member, cell_value;
     uint16_t set_mask, set_table;
+    uint16_t code_monitoring, monitoring_lines, monitoring_opcodes; /* what instrumented code hides */
     uint16_t code_unique_id, heap_unique_id, dict_watcher_tag; /* 0 where nothing has a per-thread id */
     uint8_t str_kind_shift, str_compact_bit, str_ascii_bit; /* in the 32-bit state word */
 };

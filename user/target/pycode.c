@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "target/opcodes.h"
 #include "util/array.h"
 
 /* Bounds on what a damaged or hostile process claims. */
@@ -82,6 +83,42 @@ static int read_names(const struct python_memory *memory, uint64_t object, char 
     return 0;
 }
 
+/* The opcode that INSTRUMENTED_LINE stands in for, an entry of bytes_per_entry bytes for each unit; the first of
+ * _PyCoLineInstrumentationData is that number. 0 where it cannot be told. */
+static uint8_t below_line(const struct python_memory *memory, uint64_t lines, size_t unit)
+{
+    uint8_t each, opcode;
+
+    if (lines == 0 || read_at(memory, lines, &each, 1) != 0 || each == 0 ||
+        read_at(memory, lines + 1 + unit * each, &opcode, 1) != 0)
+        return 0;
+    return opcode;
+}
+
+/* Puts back what monitoring has covered: Python/instrumentation.c (3.13.5 to 3.15.0rc1). What cannot be told stays. */
+static void uncover(const struct python_memory *memory, struct pycode *code)
+{
+    const struct layout *layout = memory->layout;
+    uint64_t monitoring = python_pointer(memory, code->address + layout->code_monitoring), lines, opcodes;
+    struct opcodes known;
+
+    if (monitoring == 0 || opcodes_of(layout->hex_version, &known) != 0)
+        return;
+    lines = python_pointer(memory, monitoring + layout->monitoring_lines);
+    opcodes = python_pointer(memory, monitoring + layout->monitoring_opcodes);
+    /* A cache may look like one of them: what is put into it does no harm. */
+    for (size_t i = 0; i < arrlenu(code->bytecode) / 2; i++) {
+        uint8_t *opcode = &code->bytecode[2 * i], found = *opcode;
+
+        if (found == known.line)
+            found = below_line(memory, lines, i);
+        if (found == known.instruction && (opcodes == 0 || read_at(memory, opcodes + i, &found, 1) != 0))
+            found = 0;
+        if (found != 0)
+            *opcode = found;
+    }
+}
+
 /* Py_SIZE of a code object is the number of its code units: Objects/codeobject.c (3.13.5 to 3.15.0rc1). */
 static int read_parts(const struct python_memory *memory, struct pycode *code)
 {
@@ -92,6 +129,7 @@ static int read_parts(const struct python_memory *memory, struct pycode *code)
         return -1;
     code->bytecode = read_array(memory, at + layout->code_adaptive, units * 2);
     code->linetable = read_bytes(memory, code->linetable_at, MOST_LINETABLE);
+    code->exceptions = read_bytes(memory, python_pointer(memory, at + layout->code_exceptions), MOST_LINETABLE);
     code->kinds = read_bytes(memory, python_pointer(memory, at + layout->code_localspluskinds), MOST_ITEMS);
     code->qualname = read_string(memory, code->qualname_at);
     code->name = read_string(memory, python_pointer(memory, at + layout->code_name));
@@ -101,6 +139,7 @@ static int read_parts(const struct python_memory *memory, struct pycode *code)
         read_names(memory, python_pointer(memory, at + layout->code_localsplusnames), &code->variables) != 0 ||
         read_tuple(memory, python_pointer(memory, at + layout->code_consts), &code->consts) != 0)
         return -1;
+    uncover(memory, code);
     return arrlen(code->kinds) == arrlen(code->variables) ? 0 : -1;
 }
 
@@ -147,6 +186,7 @@ void pycode_free(struct pycode *code)
     free(code->name);
     free(code->filename);
     arrfree(code->linetable);
+    arrfree(code->exceptions);
     arrfree(code->bytecode);
     free_names(code->names);
     free_names(code->variables);
@@ -232,6 +272,14 @@ const struct pycode *pycode_cached(struct pycode_cache *cache, const struct pyth
     /* One that is gone will not come back, not at this version. */
     hmput(cache->codes, key, code);
     return code;
+}
+
+const struct pycode *pycode_known(const struct pycode_cache *cache, uint64_t address, uint32_t version)
+{
+    struct pycode_cached *codes = cache->codes;
+    ptrdiff_t known = codes ? hmgeti(codes, ((struct pycode_key){address, version})) : -1;
+
+    return known >= 0 ? codes[known].value : NULL;
 }
 
 void pycode_cache_free(struct pycode_cache *cache)

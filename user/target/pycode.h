@@ -20,6 +20,7 @@ struct pycode {
     uint64_t qualname_at, linetable_at; /* the objects' addresses */
     char *qualname, *name, *filename; /* UTF-8; cut to PYCODE_TEXT bytes */
     uint8_t *linetable;    /* stb_ds arrays from here on */
+    uint8_t *exceptions;   /* co_exceptiontable */
     uint8_t *bytecode;     /* as the code object itself holds it now: specialised, instrumented; 2 bytes a unit */
     char **names;          /* of globals and attributes; NULL where it could not be read */
     char **variables;      /* of co_localsplus: locals, cells, free variables; NULL likewise */
@@ -45,6 +46,9 @@ struct pycode_cache {
  * until pycode_cache_free(). */
 const struct pycode *pycode_cached(struct pycode_cache *cache, const struct python_memory *memory, uint64_t address,
                                    uint32_t version);
+
+/* The same, but reads nothing. */
+const struct pycode *pycode_known(const struct pycode_cache *cache, uint64_t address, uint32_t version);
 void pycode_cache_free(struct pycode_cache *cache); /* takes a zeroed struct */
 
 #endif
