@@ -127,3 +127,19 @@ def test_a_module_without_a_build_id(hotref, plain_python, tmp_path):
         report = hotref.report(recording.profile)
         assert_all_was_counted(report, tries=not kind)
         assert module_of(report)["build_id"] == ""
+
+
+def test_a_scan_tells_of_a_module_and_lists_those_of_a_process(hotref, processes, plain_python, tmp_path):
+    module = build_counting(plain_python, tmp_path / "module")
+    status, stdout, stderr = hotref("scan", module)
+    assert (status, stderr) == (0, "")
+    assert "increments by compare-exchange: 1 of 1 armed" in stdout
+    assert "try_take" in stdout
+
+    target = Target(processes, plain_python)
+    target.ask(f"load {tmp_path / 'module'}")
+    status, stdout, stderr = hotref("scan", target.pid)
+    assert (status, stderr) == (0, "")
+    listed = stdout[stdout.index("modules, and other libraries"):]
+    assert module in listed
+    assert "libc.so" not in listed

@@ -31,8 +31,7 @@ static bool was_seen(const struct session_target *target, const struct mapping *
     return false;
 }
 
-/* Files that do without Python's own functions hold none of its references: the C library, and most others. */
-static bool uses_python(const struct elf_file *file)
+bool modules_uses_python(const struct elf_file *file)
 {
     return elf_file_imports(file, "Py") || elf_file_imports(file, "_Py");
 }
@@ -108,7 +107,7 @@ static void look_into(struct session *session, uint32_t number, const struct map
 
     process_mapping_file(&session->targets[number].process, mapping, open_path, sizeof(open_path));
     file = elf_file_open_as(open_path, mapping->path);
-    if (file && uses_python(file) && add(session, number, &file, mapping, open_path, mapped_ns))
+    if (file && modules_uses_python(file) && add(session, number, &file, mapping, open_path, mapped_ns))
         warn("cannot count in '%s': %s", mapping->path, last_failure());
     elf_file_close(file); /* what is no ELF file, or has gone, has no references to count */
 }

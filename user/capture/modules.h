@@ -4,6 +4,9 @@
 
 #include "capture/session.h"
 
+/* Files that do without Python's own functions hold none of its references: the C library, and most others. */
+bool modules_uses_python(const struct elf_file *file);
+
 /*
  * Looks through the target's mappings for files with code that have not been looked at yet, and puts probes on those that
  * use Python objects. mapped_ns: when the newest came to be mapped (monotonic clock), 0 where they were there before

@@ -1,9 +1,11 @@
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "capture/modules.h"
 #include "cmd/command.h"
 #include "probe/plan.h"
 #include "probe/scan.h"
@@ -141,43 +143,107 @@ static bool is_of_interest(const struct operation *operation)
     return counts_references(operation) || operation->kind == OPERATION_UNKNOWN;
 }
 
-static void print_scan(const struct interpreter *interpreter, const struct scan *scan, bool all)
+static int print_scan(const struct elf_file *file, bool all)
 {
-    printf("%s: CPython %s, free-threaded (%s)\n", interpreter->path, interpreter->version, interpreter->build);
+    struct scan *scan = scan_file(file);
+
+    if (!scan)
+        return -1;
     print_coverage(scan);
     printf("what is counted by itself, what is not understood, and increments that are left out:\n");
     for (size_t i = 0; i < arrlenu(scan->operations); i++) {
         if (all || is_of_interest(&scan->operations[i]))
-            print_operation(interpreter->file, &scan->operations[i]);
+            print_operation(file, &scan->operations[i]);
+    }
+    scan_free(scan);
+    return 0;
+}
+
+/* One line a module: its functions are shown where it is scanned by itself. */
+static void print_module(const struct process *process, const struct mapping *mapping)
+{
+    char path[PATH_MAX];
+    struct elf_file *file;
+    struct scan *scan = NULL;
+
+    process_mapping_file(process, mapping, path, sizeof(path));
+    file = elf_file_open_as(path, mapping->path);
+    if (file && modules_uses_python(file) && (scan = scan_file(file)))
+        printf("  %s: %zu of %zu decrements of its own armed, %zu inlined increments, %zu calls that drop a reference\n",
+               mapping->path, count_armable(scan, OPERATION_DECREMENT, false), count_kind(scan, OPERATION_DECREMENT),
+               count_kind(scan, OPERATION_INCREMENT), arrlenu(scan->callers));
+    scan_free(scan);
+    elf_file_close(file);
+}
+
+static void print_modules(const struct process *process, const struct interpreter *interpreter)
+{
+    printf("modules, and other libraries that use Python's functions:\n");
+    for (size_t i = 0; i < arrlenu(process->mappings); i++) {
+        const struct mapping *mapping = &process->mappings[i];
+
+        if (mapping->executable && mapping->inode && mapping->path[0] == '/' &&
+            strcmp(mapping->path, interpreter->path) != 0)
+            print_module(process, mapping);
     }
 }
 
-static int find(const char *subject, struct process *process, struct interpreter *interpreter)
+/* An extension module: a library that needs Python and is none. */
+static bool is_module(const struct elf_file *file)
+{
+    uint64_t vaddr;
+    size_t size;
+
+    return elf_file_is_shared(file) && modules_uses_python(file) && !elf_file_symbol(file, "_PyRuntime") &&
+           !elf_file_section(file, ".PyRuntime", &vaddr, &size);
+}
+
+static int scan_interpreter(const struct interpreter *interpreter, bool all)
+{
+    printf("%s: CPython %s, free-threaded (%s)\n", interpreter->path, interpreter->version, interpreter->build);
+    return print_scan(interpreter->file, all);
+}
+
+static int scan_path(const char *path, bool all)
+{
+    struct interpreter interpreter = {0};
+    struct elf_file *file = elf_file_open(path);
+    int status = -1;
+
+    if (file && is_module(file)) {
+        printf("%s: a module, or another library that uses Python's functions\n", path);
+        status = print_scan(file, all);
+    } else if (file && interpreter_in_file(path, &interpreter) == 0) {
+        status = scan_interpreter(&interpreter, all);
+    }
+    interpreter_close(&interpreter);
+    elf_file_close(file);
+    return status;
+}
+
+static int scan_process(pid_t pid, bool all)
+{
+    struct process process = {0};
+    struct interpreter interpreter = {0};
+    int status = process_open(pid, &process) || interpreter_find(&process, &interpreter) ||
+                         scan_interpreter(&interpreter, all)
+                     ? -1
+                     : 0;
+
+    if (!status)
+        print_modules(&process, &interpreter);
+    interpreter_close(&interpreter);
+    process_close(&process);
+    return status;
+}
+
+static int scan_subject(const char *subject, bool all)
 {
     char *end;
     long pid = strtol(subject, &end, 10);
     struct stat found;
 
-    if (*end || stat(subject, &found) == 0)
-        return interpreter_in_file(subject, interpreter);
-    return process_open(pid, process) || interpreter_find(process, interpreter) ? -1 : 0;
-}
-
-static int scan_subject(const char *subject, bool all)
-{
-    struct process process = {0};
-    struct interpreter interpreter = {0};
-    struct scan *scan = NULL;
-    int status = -1;
-
-    if (find(subject, &process, &interpreter) == 0 && (scan = scan_file(interpreter.file))) {
-        print_scan(&interpreter, scan, all);
-        status = 0;
-    }
-    scan_free(scan);
-    interpreter_close(&interpreter);
-    process_close(&process);
-    if (status)
+    if (*end || stat(subject, &found) == 0 ? scan_path(subject, all) : scan_process(pid, all))
         return command_failed(&command_scan, STATUS_FAILED);
     return fflush(stdout) || ferror(stdout) ? fail_errno("cannot write"), command_failed(&command_scan, STATUS_FAILED)
                                             : STATUS_OK;
@@ -195,9 +261,10 @@ static int run(int argc, char **argv)
 const struct command command_scan = {
     .name = "scan",
     .arguments = "[--all] BINARY|PID",
-    .summary = "Show what would be probed in an interpreter, and why",
+    .summary = "Show what would be probed in an interpreter or a module, and why",
     .help = "  --all   every atomic on a reference count, inlined increments included\n"
             "\n"
-            "Exit status: 0, or 1 where there is no free-threaded CPython to scan.\n",
+            "A PID's modules are listed too; an extension module can be scanned by itself.\n"
+            "Exit status: 0, or 1 where there is neither a free-threaded CPython nor a module to scan.\n",
     .run = run,
 };
