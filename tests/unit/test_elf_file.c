@@ -212,9 +212,37 @@ static void test_damaged(void **state)
     free(bytes);
 }
 
+/* Somebody installs another version over a file while it is read: that is an error, and no SIGBUS. */
+static void test_a_file_that_is_truncated_meanwhile(void **state)
+{
+    char path[] = "/tmp/hotref-elf-XXXXXX", command[128];
+    int fd = mkstemp(path);
+    struct elf_file *copy;
+    uint64_t start, end;
+    const uint8_t *bytes;
+
+    (void)state;
+    snprintf(command, sizeof(command), "cp /proc/%d/exe %s", getpid(), path);
+    assert_int_equal(system(command), 0);
+    copy = elf_file_open(path);
+    assert_non_null(copy);
+    assert_int_equal(elf_file_check(copy), 0);
+    elf_file_text(copy, &start, &end);
+    bytes = elf_file_bytes(copy, end - 16, 16);
+    assert_int_equal(ftruncate(fd, 4096), 0);
+    assert_int_equal(bytes[0], 0);
+    elf_file_symbol(copy, "elf_file_open");
+    assert_int_equal(elf_file_check(copy), -1);
+    assert_non_null(strstr(last_failure(), "was truncated while it was read"));
+    elf_file_close(copy);
+    close(fd);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_file_that_is_truncated_meanwhile),
         cmocka_unit_test(test_identity), cmocka_unit_test(test_names), cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_code),     cmocka_unit_test(test_slots), cmocka_unit_test(test_foreign),
         cmocka_unit_test(test_damaged),

@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -537,6 +539,44 @@ static void not_create(const char *name, const char *reason)
         fail_msg("'%s' is not in: %s", reason, last_failure());
 }
 
+static void make_part(const char *name, bool old)
+{
+    struct timespec times[2] = {{.tv_sec = time(NULL) - (old ? 3600 : 0)}, {.tv_sec = time(NULL) - (old ? 3600 : 0)}};
+    char file[128];
+    int fd;
+
+    snprintf(file, sizeof(file), "%s/%s", directory, name);
+    fd = open(file, O_CREAT | O_WRONLY | O_EXCL, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(futimens(fd, times), 0);
+    close(fd);
+}
+
+/* A recorder that was killed could not remove its own; one that still records has locked it. */
+static void what_killed_recorders_left_is_removed(void **state)
+{
+    char others[128], young[128];
+    struct profile_file *file;
+    int lock;
+
+    (void)state;
+    unlink(path);
+    make_part(".hotref-0000000000000001.part", true);
+    make_part(".hotref-0000000000000002.part", true); /* another one's */
+    make_part(".hotref-0000000000000003.part", false);
+    snprintf(others, sizeof(others), "%s/.hotref-0000000000000002.part", directory);
+    snprintf(young, sizeof(young), "%s/.hotref-0000000000000003.part", directory);
+    lock = open(others, O_RDONLY);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    file = profile_create(path, getuid(), getgid());
+    assert_non_null(file);
+    assert_int_equal(files_in_directory(), 3);
+    profile_discard(file);
+    assert_int_equal(unlink(others) | unlink(young), 0);
+    close(lock);
+    assert_int_equal(files_in_directory(), 0);
+}
+
 static void links_and_devices_are_refused(void **state)
 {
     char name[80];
@@ -626,6 +666,7 @@ int main(void)
         cmocka_unit_test(deep_stacks_are_refused),
         cmocka_unit_test(unknown_sections_are_skipped),
         cmocka_unit_test(a_failed_recording_leaves_the_old_profile),
+        cmocka_unit_test(what_killed_recorders_left_is_removed),
         cmocka_unit_test(links_and_devices_are_refused),
         cmocka_unit_test(a_link_put_there_later_is_refused),
         cmocka_unit_test(only_the_owner_may_read_it),

@@ -862,6 +862,10 @@ struct scan *scan_file(const struct elf_file *file)
     hmfree(sweep.targets);
     hmfree(sweep.slots);
     hmfree(sweep.callers);
+    if (elf_file_check(file)) {
+        scan_free(sweep.scan);
+        return NULL;
+    }
     return sweep.scan;
 }
 

@@ -1,17 +1,25 @@
 /* Writing a profile: reserved beside its final name, filled, marked complete, and only then renamed. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "profile/format.h"
 #include "util/array.h"
 #include "util/error.h"
+
+#define PART_FORMAT ".hotref-%016llx.part"
+#define PART_PATTERN ".hotref-????????????????.part"
+#define STALE_SECONDS 60
 
 struct profile_file {
     char *path;     /* as the user gave it, for messages */
@@ -100,7 +108,7 @@ static int create_part(struct profile_file *file)
     do {
         if (getrandom(&random, sizeof(random), 0) != sizeof(random))
             return fail_errno("cannot write profile '%s'", file->path);
-        snprintf(file->part, sizeof(file->part), ".hotref-%016llx.part", (unsigned long long)random);
+        snprintf(file->part, sizeof(file->part), PART_FORMAT, (unsigned long long)random);
         file->fd =
             openat(file->directory, file->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     } while (file->fd < 0 && errno == EEXIST);
@@ -108,6 +116,32 @@ static int create_part(struct profile_file *file)
         return 0;
     file->part[0] = '\0';
     return fail_errno("cannot write profile '%s'", file->path);
+}
+
+/* What a recorder that was killed has left here. A file that one still works on is locked, and one that has been made only
+ * just now may be about to be. */
+static void remove_stale(const struct profile_file *file, uint32_t uid)
+{
+    int copy = openat(file->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+    struct dirent *entry;
+    struct stat found;
+    int fd;
+
+    while (directory && (entry = readdir(directory))) {
+        if (fnmatch(PART_PATTERN, entry->d_name, 0) || strcmp(entry->d_name, file->part) == 0)
+            continue;
+        fd = openat(file->directory, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd >= 0 && fstat(fd, &found) == 0 && S_ISREG(found.st_mode) && found.st_uid == uid &&
+            found.st_mtime < time(NULL) - STALE_SECONDS && flock(fd, LOCK_EX | LOCK_NB) == 0)
+            unlinkat(file->directory, entry->d_name, 0);
+        if (fd >= 0)
+            close(fd);
+    }
+    if (directory)
+        closedir(directory);
+    else if (copy >= 0)
+        close(copy);
 }
 
 /* An unfinished header: some file systems tell only at fsync() that they are full. */
@@ -118,6 +152,8 @@ static int reserve(struct profile_file *file, uint32_t uid, uint32_t gid)
     memcpy(header.magic, PROFILE_MAGIC, sizeof(header.magic));
     if (fchown(file->fd, uid, gid))
         return fail_errno("cannot give profile '%s' to user %u", file->path, uid);
+    flock(file->fd, LOCK_EX | LOCK_NB); /* for remove_stale(); where there are no locks, nothing is removed */
+    remove_stale(file, uid);
     if (write_all(file, &header, sizeof(header), 0))
         return -1;
     return fsync(file->fd) ? fail_errno("cannot write profile '%s'", file->path) : 0;

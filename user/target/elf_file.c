@@ -11,6 +11,7 @@
 
 #include <zlib.h>
 
+#include "target/elf_guard.h"
 #include "util/array.h"
 #include "util/error.h"
 
@@ -68,6 +69,7 @@ static int map_file(struct elf_file *file, const char *path, const char *name)
     file->image = (const uint8_t *)elf_rawfile(file->elf, &file->size);
     if (file->image == NULL)
         return fail("cannot read '%s': %s", name, elf_errmsg(-1));
+    elf_guard_add(file->image, file->size);
     return 0;
 }
 
@@ -262,12 +264,17 @@ struct elf_file *elf_file_open_as(const char *path, const char *name)
         elf_file_close(file);
         return NULL;
     }
+    file->name = strdup(name);
     read_sections(file);
     file->build_id = read_build_id(file);
     file->compiler = read_compiler(file);
     file->lazy = calloc(1, sizeof(*file->lazy));
-    if (file->build_id == NULL || file->compiler == NULL || file->lazy == NULL) {
+    if (file->name == NULL || file->build_id == NULL || file->compiler == NULL || file->lazy == NULL) {
         fail("out of memory");
+        elf_file_close(file);
+        return NULL;
+    }
+    if (elf_file_check(file) != 0) {
         elf_file_close(file);
         return NULL;
     }
@@ -287,11 +294,13 @@ void elf_file_close(struct elf_file *file)
             dwarf_cfi_end(file->lazy->cfi);
         free(file->lazy);
     }
+    elf_guard_remove(file->image);
     arrfree(file->segments);
     arrfree(file->sections);
     elf_end(file->elf);
     if (file->fd >= 0)
         close(file->fd);
+    free(file->name);
     free(file->build_id);
     free(file->compiler);
     free(file);
@@ -312,6 +321,11 @@ const char *elf_file_identity(const struct elf_file *file)
         snprintf(identity, sizeof(file->lazy->identity), "sum-%zx-%08lx%08lx", file->size,
                  crc32_z(0, file->image, file->size), adler32_z(1, file->image, file->size));
     return identity;
+}
+
+int elf_file_check(const struct elf_file *file)
+{
+    return elf_guard_was_cut(file->image) ? fail("'%s' was truncated while it was read", file->name) : 0;
 }
 
 void elf_file_rest(const struct elf_file *file)

@@ -30,6 +30,10 @@ const char *elf_file_build_id(const struct elf_file *file);
 /* What tells this file from others: its build id, else a checksum of all of it. Owned by file. */
 const char *elf_file_identity(const struct elf_file *file);
 
+/* -1 with a failure where the file turned out to be shorter by now than it was when it was opened: what was missing read as
+ * zeros. */
+int elf_file_check(const struct elf_file *file);
+
 /* Gives the memory back that reading the file took; what is read again comes from the disk's cache. */
 void elf_file_rest(const struct elf_file *file);
 

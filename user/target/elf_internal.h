@@ -56,6 +56,7 @@ struct elf_file {
     GElf_Phdr *segments; /* loadable ones, clipped to the file */
     struct elf_section *sections;
     bool has_interpreter;
+    char *name; /* for sentences */
     char *build_id;
     char *compiler;
     struct elf_lazy *lazy;
