@@ -400,7 +400,7 @@ static void csv_quotes_what_needs_it(void **state)
     sample_count(p, sample_object(p, "float", "3.14", 0x1000), "list[0]", 1, 20012);
     text = emitted(&emit_csv, p, (struct emit_options){0});
     assert_ptr_equal(strstr(text, "ranked,type,field,object,function,field_source,address,objects,fold,ops,"), text);
-    contains(text, "\r\ntrue,str,\"closure, x\",\"a \"\"b\"\"\",func_dealloc,slot,0x7f0000001000,1,false,200,200,2,");
+    contains(text, "\r\ntrue,str,\"closure, x\",\"a \"\"b\"\"\",func_dealloc,slot,0x7f0000001000,1,false,200,200,,2,");
     contains(text, "\r\ntrue,str,größe;,\"two\nlines\",");
     lacks(text, "float");
     free(text);

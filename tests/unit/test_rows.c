@@ -250,6 +250,30 @@ static void any_metric_sorts(void **state)
     release(p, rows);
 }
 
+/* An object whose increments are counted is no hotter for that. */
+static void increments_do_not_lead(void **state)
+{
+    struct profile *p = sample_new();
+    uint32_t both = sample_object(p, "str", "'both'", 0x1000), dropped = sample_object(p, "str", "'dropped'", 0x2000);
+    struct rows *rows;
+
+    (void)state;
+    for (uint32_t thread = 1; thread <= 2; thread++) {
+        sample_count(p, both, "closure", thread, 300)->increfs = 300;
+        sample_count(p, dropped, "closure", thread, 500);
+    }
+    rows = rows_build(p, NULL);
+    assert_string_equal(rows->ranked[0].object, "'dropped'");
+    assert_string_equal(rows->hottest.object, "'dropped'");
+    rows_free(rows);
+    rows = rows_build(p, &(struct rows_options){.key = metric_find("ops")});
+    assert_string_equal(rows->ranked[0].object, "'both'");
+    rows_free(rows);
+    rows = rows_build(p, &(struct rows_options){.key = metric_find("increfs")});
+    assert_int_equal(rows->ranked[0].increfs, 600);
+    release(p, rows);
+}
+
 static void the_order_does_not_depend_on_the_order_of_counts(void **state)
 {
     struct profile *p = nested(), *q = nested();
@@ -549,6 +573,7 @@ int main(void)
         cmocka_unit_test(folds_of_the_recorder),
         cmocka_unit_test(sites_are_summed_and_sorted),
         cmocka_unit_test(any_metric_sorts),
+        cmocka_unit_test(increments_do_not_lead),
         cmocka_unit_test(the_order_does_not_depend_on_the_order_of_counts),
         cmocka_unit_test(the_verdict_without_operations),
         cmocka_unit_test(the_verdict_has_its_caveats),

@@ -271,7 +271,7 @@ const struct command command_report = {
             "                       json: one object with everything\n"
             "                       csv: a line for each row, as RFC 4180 says\n"
             "  -o, --output FILE    where to write (default: stdout); no symbolic link is followed\n"
-            "  -k, --sort KEY       what to sort by: ops (default), decrefs, threads, retries, bounces\n"
+            "  -k, --sort KEY       what to sort by: ops, decrefs, increfs, threads, retries, bounces\n"
             "                       or handoffs\n"
             "  -n, --rows ROWS      so many rows, 0 for all (default: 20 on a terminal, else all)\n"
             "  -I, --include GLOB   only rows whose type, field, object or function is like GLOB, '*' for any text and\n"

@@ -306,7 +306,7 @@ static void build(struct builder *builder)
 static void find_hottest(struct rows *rows)
 {
     for (size_t i = 0; i < arrlenu(rows->ranked); i++) {
-        if (i == 0 || row_order(&rows->ranked[i], &rows->hottest, &metrics[0]) < 0)
+        if (i == 0 || row_order(&rows->ranked[i], &rows->hottest, &metric_usual) < 0)
             rows->hottest = rows->ranked[i];
     }
 }
@@ -347,7 +347,7 @@ static struct rows *rows_new(size_t counts, size_t stacks, const struct rows_opt
 struct rows *rows_build(const struct profile *profile, const struct rows_options *options)
 {
     static const struct rows_options usual = {0};
-    const struct metric *key = options && options->key ? options->key : &metrics[0];
+    const struct metric *key = options && options->key ? options->key : &metric_usual;
     size_t objects = arrlenu(profile->objects);
     struct builder builder = {
         .profile = profile,

@@ -73,7 +73,10 @@ struct metric {
     bool exact;             /* the same in every run: may be gated */
     uint64_t (*of)(const struct row *row);
 };
-extern const struct metric metrics[]; /* the first is the default key: ops */
+extern const struct metric metrics[];
+/* What rows are sorted by unless somebody asks for a key. Increments are counted in part only, and an object whose own
+ * are would have twice the operations of one whose are not. */
+extern const struct metric metric_usual;
 extern const size_t metric_count;
 const struct metric *metric_find(const char *key); /* NULL if there is none */
 
@@ -108,7 +111,7 @@ struct rows {
 };
 
 struct rows_options {
-    const struct metric *key; /* to sort by; NULL: ops */
+    const struct metric *key; /* to sort by; NULL: metric_usual */
     bool by_object;           /* one row for each object, even where they share a name or have none */
     bool per_thread;          /* with each row's part by thread */
 };
