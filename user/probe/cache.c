@@ -25,7 +25,7 @@ struct head {
     uint32_t reserved;
 };
 
-#define MAGIC "hotscan"
+#define MAGIC "hotscn2"
 #define MOST_RECORDS 1000000
 
 /* Records must have no padding that differs from run to run: they are made from zeroed structs and copied whole. */
@@ -37,6 +37,12 @@ static void stamp(char *into, size_t size)
 
     snprintf(into, size, "%s %s", HOTREF_VERSION, self ? elf_file_build_id(self) : "");
     elf_file_close(self);
+}
+
+/* zlib takes NULL, which an empty array is, for the wish to start anew. */
+static uint32_t add_to_crc(uint32_t crc, const void *bytes, size_t size)
+{
+    return size ? crc32(crc, bytes, size) : crc;
 }
 
 static struct head head_of(const struct scan *scan)
@@ -54,8 +60,8 @@ static struct head head_of(const struct scan *scan)
     };
 
     stamp(head.stamp, sizeof(head.stamp));
-    head.crc = crc32(0, (const Bytef *)scan->operations, head.operations * sizeof(struct operation));
-    head.crc = crc32(head.crc, (const Bytef *)scan->callers, head.callers * sizeof(struct caller));
+    head.crc = add_to_crc(0, scan->operations, head.operations * sizeof(struct operation));
+    head.crc = add_to_crc(head.crc, scan->callers, head.callers * sizeof(struct caller));
     return head;
 }
 
