@@ -427,16 +427,36 @@ static __always_inline struct abi_event *new_event(u32 kind, u32 target)
     return event;
 }
 
-__noinline int announce_type(u64 type, u32 target, const struct abi_layout *layout)
+__noinline int announce_type(u64 type, u32 target, u32 number, const struct abi_layout *layout)
 {
     struct abi_event *event;
 
     if (!layout || !(event = new_event(ABI_EVENT_TYPE, target)))
         return 0;
     event->object = type;
+    event->tid = number;
     describe_type(event, type, layout);
     bpf_ringbuf_submit(event, 0);
     return 1;
+}
+
+/* What tells a type from the next one at its address, which may well have its name where the other one had it. Classes keep
+ * their dict for life; the name's own head holds its length and hash. */
+static __always_inline u64 signature_of(u64 type, const struct abi_layout *layout)
+{
+    u64 name = read_u64(type + layout->type_name), sum = name;
+    u64 words[4] = {};
+
+    bpf_probe_read_user_str(words, sizeof(words), (void *)name);
+    sum += words[0] * 0x9e3779b97f4a7c15ull + words[1] * 0xff51afd7ed558ccdull + words[2] * 0xc4ceb9fe1a85ec53ull +
+           words[3];
+    if (!(read_u64(type + layout->type_flags) & HEAP_TYPE))
+        return sum;
+    sum += read_u64(type + layout->type_dict) * 0x94d049bb133111ebull;
+    name = read_u64(type + layout->heap_qualname);
+    if (!bpf_probe_read_user(words, sizeof(words), (void *)(name + layout->str_ascii_data)))
+        sum += words[0] * 0xbf58476d1ce4e5b9ull + words[1] * 0xd6e8feb86659fd93ull;
+    return sum + read_u64(name + layout->str_length) * 0x2545f4914f6cdd1dull;
 }
 
 /* What is known of type, found out on first sight; kind ABI_KIND_NO_TYPE where it is none. */
@@ -444,23 +464,29 @@ __noinline int find_type(u64 type, u32 target, const struct abi_layout *layout, 
 {
     struct abi_type_key key = {.type = type, .target = target};
     struct abi_type *known = bpf_map_lookup_elem(&types, &key);
+    u64 signature;
 
     if (!layout || !found)
         return 0;
-    u64 name = type ? read_u64(type + (layout ? layout->type_name : 0)) : 0;
-
-    if (known && known->announced && (known->name == name || known->kind == ABI_KIND_NO_TYPE)) {
+    if (known && known->kind == ABI_KIND_NO_TYPE) {
         *found = *known;
         return 0;
     }
-    if (known)
+    signature = type ? signature_of(type, layout) : 0;
+    if (known && known->announced && known->signature == signature) {
         *found = *known;
-    else if (!type || !is_type(layout, type))
+        return 0;
+    }
+    if (known) {
+        *found = *known;
+        found->number += !!known->announced;
+    } else if (!type || !is_type(layout, type)) {
         found->kind = ABI_KIND_NO_TYPE;
-    else if (read_u64(type + layout->type_flags) & TYPE_SUBCLASS)
+    } else if (read_u64(type + layout->type_flags) & TYPE_SUBCLASS) {
         found->kind = ABI_KIND_TYPE;
-    found->name = name;
-    found->announced = found->kind == ABI_KIND_NO_TYPE || announce_type(type, target, layout);
+    }
+    found->signature = signature;
+    found->announced = found->kind == ABI_KIND_NO_TYPE || announce_type(type, target, found->number, layout);
     bpf_map_update_elem(&types, &key, found, BPF_ANY);
     return 0;
 }
@@ -1239,7 +1265,7 @@ __noinline int add_row(u32 which, const struct abi_key *key, const struct object
     row->mask = type.mask;
     row->owner = object->owner;
     row->identity = identity(type.kind, type.mask, object, layout);
-    row->life = object->life;
+    row->life = object->life | ABI_LIFE_OF_TYPE(type.number);
     if (which ? bpf_map_update_elem(&rows_1, key, row, BPF_NOEXIST)
               : bpf_map_update_elem(&rows_0, key, row, BPF_NOEXIST))
         return -1;
@@ -1268,7 +1294,7 @@ static __noinline struct abi_row *find_row(const struct hit *hit, u32 which, int
         return row;
     find_type(object->type, key->target, hit->layout, &type);
     key->generation = ((object->type * 0x9e3779b97f4a7c15ull ^ identity(type.kind, type.mask, object, hit->layout)) | 1) +
-                      2 * object->life;
+                      2 * object->life + ABI_LIFE_OF_TYPE(type.number);
     row = look_up(which, key);
     return row || !may_add || add_row(which, key, object, hit->layout, &hit->scratch->row) ? row : look_up(which, key);
 }
@@ -1291,6 +1317,7 @@ __noinline int count_cold(const struct abi_key *key, u64 type, u64 flags, struct
     cold_key->how = key->how;
     cold_key->level = key->level;
     cold_key->single = !!(flags & ENDING);
+    cold_key->type_number = flags >> 32 > ABI_TYPE_UNKNOWN ? ABI_TYPE_UNKNOWN : flags >> 32;
     counts = bpf_map_lookup_elem(&cold, cold_key);
     if (!counts) {
         bpf_map_update_elem(&cold, cold_key, &zero, BPF_NOEXIST);
@@ -1456,7 +1483,8 @@ static __noinline int count_single(const struct hit *hit, u64 type, u64 flags)
 
     find_type(type, key->target, hit->layout, &found);
     announce_thread(key->target);
-    return count_cold(key, found.kind == ABI_KIND_NO_TYPE ? 0 : type, flags, &hit->scratch->cold);
+    return count_cold(key, found.kind == ABI_KIND_NO_TYPE ? 0 : type, flags | ABI_LIFE_OF_TYPE(found.number),
+                      &hit->scratch->cold);
 }
 
 /* Whether a hit is an operation at all, as ZF says: else it is another attempt, or the owner's business. */
@@ -1509,7 +1537,7 @@ static __always_inline void count(const struct hit *hit, struct slot_in *in, u32
     }
     if (!row) {
         count_stat(ABI_STAT_COLD, flags & FAILED ? 0 : 1);
-        count_cold(key, object->type, flags, &hit->scratch->cold);
+        count_cold(key, object->type, flags | ABI_LIFE_OF_TYPE(ABI_TYPE_UNKNOWN), &hit->scratch->cold);
         return;
     }
     note_frame(in, row);

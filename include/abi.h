@@ -189,7 +189,7 @@ struct abi_row {
     u64 type;
     u64 identity;         /* of the object's unchanging words; see abi_type.identity */
     u64 owner;            /* ob_tid at first sight */
-    u64 life;             /* which of the objects that stood at this address, one after the other */
+    u64 life;             /* which of the objects that stood at this address, one after the other, | ABI_LIFE_OF_TYPE() */
     u32 mask;             /* copy of the type's */
     u16 described;
     u16 kind;
@@ -199,6 +199,11 @@ struct abi_row {
 };
 
 #define ABI_SEVERAL 0xffffffffu
+
+/* Types, too, come to stand where others stood: which one it is, from 0. */
+#define ABI_LIFE_OF_TYPE(number) ((u64)(number) << 32)
+#define ABI_TYPE_NUMBER(row) ((u32)((row)->life >> 32))
+#define ABI_TYPE_UNKNOWN 0xffff /* it was not looked at: any of them */
 
 #define ABI_IDENTITY(row) ((row)->identity + (row)->life * 0x9e3779b97f4a7c15ull)
 
@@ -212,7 +217,8 @@ struct abi_cold_key {
     u32 site;
     u16 how;
     u16 level;
-    u32 single;           /* 1: each operation was the only one on its object, which it ended */
+    u16 single;           /* 1: each operation was the only one on its object, which it ended */
+    u16 type_number;      /* of type: as ABI_TYPE_NUMBER() */
     u64 code;             /* as in struct abi_key */
     u32 code_version;
     u32 instr;
@@ -241,14 +247,16 @@ enum abi_kind {
 struct abi_type_key {
     u64 type;
     u32 target;
-    u32 reserved;
+    u32 number;           /* on the user side: which of the types that stood there. In BPF 0: the last one counts */
 };
 
 struct abi_type {
     u32 mask;             /* bit i: the word at object + 32 + 8 * i never changes while the object lives */
     u16 kind;
     u16 announced;
-    u64 name;             /* tp_name when it was announced: another one is another type */
+    u64 signature;        /* of its name and other things when it was announced: with another one it is another type */
+    u32 number;           /* which of the types that stood there it is */
+    u32 reserved;
 };
 
 /* Offsets that BPF needs; see user/target/layout.h for where they come from. */
@@ -309,7 +317,7 @@ struct abi_event {
     u64 owner;            /* ob_tid of an object; a thread's own thread pointer */
     u64 words[4];         /* object + 32 .. object + 64; for code: [0] is firstlineno */
     u64 per_thread_id;    /* of an object whose references a thread may count for itself; 0: none */
-    u32 tid;
+    u32 tid;              /* for a type: its number */
     u16 kind;             /* enum abi_kind */
     u8 heap;              /* for a type: 1 if it is a heap type, ... */
     u8 inline_values;     /* ... and 1 if its instances keep attributes in themselves */
@@ -390,7 +398,7 @@ _Static_assert(sizeof(struct abi_module) == 32, "abi");
 _Static_assert(sizeof(struct abi_key) == 64, "abi");
 _Static_assert(sizeof(struct abi_row) == 88, "abi");
 _Static_assert(sizeof(struct abi_cold_key) == 56, "abi");
-_Static_assert(sizeof(struct abi_type) == 16, "abi");
+_Static_assert(sizeof(struct abi_type) == 24, "abi");
 _Static_assert(sizeof(struct abi_text) == 168, "abi");
 _Static_assert(sizeof(struct abi_stack) == 8 + 64 + 16 + 8 + 16 * ABI_STACK_CHUNK, "abi");
 _Static_assert(sizeof(struct abi_bytecode) == 8 + 64 + 56 + 8 + 16 + 24 + 64 + 16, "abi");

@@ -36,3 +36,16 @@ def test_the_name_of_a_module_is_what_its_functions_share(hotref, python313):
     row = record(hotref, python313, "in_module_of_function").row(type="str", field="function.func_module")
 
     assert (row["ops"], row["object"]) == (EXPECTED, "str 'made here'")
+
+
+def test_classes_that_take_each_others_place_are_told_apart(hotref, python):
+    """Type objects and instances of one address, but of other names."""
+    report = hotref.record_workload(python, "classes.py", "--classes", 4, "--iterations", 2_000)
+
+    assert not [row for row in report.ranked if row["type"] == "object"]
+    dropped = {}
+    for row in report.ranked:
+        if row["type"].startswith("kinds."):
+            dropped[row["type"]] = dropped.get(row["type"], 0) + row["decrefs"]
+            assert f"instance of {row['type']}" in row["object"]
+    assert dropped == {f"kinds.Kind{number}": 4_000 for number in range(4)}

@@ -290,6 +290,28 @@ static void descriptions(void **state)
     assert_int_equal(hmlen(collector.threads), 0);
 }
 
+/* A type that comes to stand where another one stood has the next number. */
+static void types_of_one_address(void **state)
+{
+    struct abi_event event = {.event = ABI_EVENT_TYPE, .object = 0x5000, .tid = 0, .target = 1};
+
+    (void)state;
+    event.text[0].bytes = 5;
+    memcpy(event.text[0].data, "First", 5);
+    collect_event(&collector, &event);
+    event.tid = 1;
+    memcpy(event.text[0].data, "Other", 5);
+    collect_event(&collector, &event);
+    assert_int_equal(hmlen(collector.types), 2);
+    assert_false(collector.types[0].reused);
+    assert_false(collector.types[1].reused);
+    /* Two of one number cannot be told apart. */
+    memcpy(event.text[0].data, "Third", 5);
+    collect_event(&collector, &event);
+    assert_int_equal(hmlen(collector.types), 2);
+    assert_true(collector.types[1].reused);
+}
+
 /* A thread may take another name while it runs. */
 static void threads(void **state)
 {
@@ -319,6 +341,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(shared_and_single, set_up, tear_down),
         cmocka_unit_test_setup_teardown(folding_loses_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(descriptions, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(types_of_one_address, set_up, tear_down),
         cmocka_unit_test_setup_teardown(threads, set_up, tear_down),
     };
 

@@ -37,7 +37,7 @@ static bool same_texts(const struct abi_event *a, const struct abi_event *b)
 
 static void collect_type(struct collector *collector, const struct abi_event *event)
 {
-    struct abi_type_key key = {.type = event->object, .target = event->target};
+    struct abi_type_key key = {.type = event->object, .target = event->target, .number = event->tid};
     struct collected_type added = {.key = key};
     ptrdiff_t known = hmgeti(collector->types, key);
 
@@ -170,7 +170,9 @@ static struct sharing *find_sharing(const struct collector *collector)
 static void fold_row(struct collector *collector, const struct collected_row *row, const struct sharing *object)
 {
     const struct abi_key *key = &row->key;
+    uint32_t number = ABI_TYPE_NUMBER(&row->value);
     struct fold_key fold_key = {.place = {.type = row->value.type,
+                                          .type_number = number < ABI_TYPE_UNKNOWN ? number : ABI_TYPE_UNKNOWN,
                                           .base_type = key->base_type,
                                           .returns_to = key->returns_to,
                                           .target = key->target,

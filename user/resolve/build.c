@@ -139,9 +139,21 @@ static void add_target(struct builder *builder, const struct session_target *tar
 
 /* Names */
 
-static text_id type_text(struct builder *builder, uint64_t type, uint32_t target)
+/* Several types may have stood at one address, one after the other. Where it was not seen which of them it was, there is a
+ * name only if there was but one. */
+static struct abi_type_key type_key(const struct builder *builder, uint64_t type, uint32_t target, uint32_t number)
 {
-    struct abi_type_key key = {.type = type, .target = target};
+    struct collector *collector = (struct collector *)&builder->session->collector;
+    struct abi_type_key second = {.type = type, .target = target, .number = 1};
+
+    if (number == ABI_TYPE_UNKNOWN && hmgeti(collector->types, second) < 0)
+        number = 0;
+    return (struct abi_type_key){.type = type, .target = target, .number = number};
+}
+
+static text_id type_text(struct builder *builder, uint64_t type, uint32_t target, uint32_t number)
+{
+    struct abi_type_key key = type_key(builder, type, target, number);
     struct collector *collector = (struct collector *)&builder->session->collector;
     ptrdiff_t known = hmgeti(builder->types, key), described;
     char name[NAME_SIZE] = "";
@@ -149,7 +161,7 @@ static text_id type_text(struct builder *builder, uint64_t type, uint32_t target
     if (known >= 0)
         return builder->types[known].value;
     described = hmgeti(collector->types, key);
-    /* Two classes that lived at one address, one after the other: which one this was cannot be told. */
+    /* Two processors may have seen it at once, and two types: then it cannot be told. */
     if (described >= 0 && !collector->types[described].reused)
         name_type(collector->types[described].event, name, sizeof(name));
     hmput(builder->types, key, profile_text(builder->profile, name));
@@ -201,12 +213,12 @@ static uint32_t id_of(const struct layout *layout, const struct abi_event *event
     return !could ? ID_UNKNOWN : event->per_thread_id ? ID_GIVEN : ID_NONE;
 }
 
-static uint32_t add_object(struct builder *builder, const struct object_key *key, uint64_t owner)
+static uint32_t add_object(struct builder *builder, const struct object_key *key, const struct abi_row *row)
 {
     struct collector *collector = (struct collector *)&builder->session->collector;
     ptrdiff_t described = hmgeti(collector->objects, *key);
     struct profile *profile = builder->profile;
-    text_id type = type_text(builder, key->type, key->target);
+    text_id type = type_text(builder, key->type, key->target, ABI_TYPE_NUMBER(row));
     struct profile_object object = {.target = builder->first_target + key->target,
                                     .type = type ? type : profile_text(profile, "object"),
                                     .address = key->address};
@@ -224,7 +236,7 @@ static uint32_t add_object(struct builder *builder, const struct object_key *key
         object.owner = profile_text(
             profile, owner_name(&builder->session->targets[key->target], collector->objects[described].event->owner));
     } else {
-        object.owner = profile_text(profile, owner_name(&builder->session->targets[key->target], owner));
+        object.owner = profile_text(profile, owner_name(&builder->session->targets[key->target], row->owner));
     }
     arrput(profile->objects, object);
     return arrlenu(profile->objects) - 1;
@@ -237,7 +249,7 @@ static uint32_t object_number(struct builder *builder, const struct collected_ro
 
     if (known >= 0)
         return builder->objects[known].value;
-    hmput(builder->objects, key, add_object(builder, &key, row->value.owner));
+    hmput(builder->objects, key, add_object(builder, &key, &row->value));
     return hmget(builder->objects, key);
 }
 
@@ -294,14 +306,14 @@ static uint32_t add_site(struct profile *profile, const struct place_names *name
 
 static struct base_type find_base_type(struct builder *builder, const struct abi_cold_key *key)
 {
-    struct abi_type_key type = {.type = key->base_type, .target = key->target};
+    struct abi_type_key type = type_key(builder, key->base_type, key->target, ABI_TYPE_UNKNOWN);
     struct collector *collector = (struct collector *)&builder->session->collector;
     ptrdiff_t described = key->base_type ? hmgeti(collector->types, type) : -1;
 
     if (described < 0)
         return (struct base_type){.name = ""};
     return (struct base_type){
-        .name = profile_string(builder->profile, type_text(builder, key->base_type, key->target)),
+        .name = profile_string(builder->profile, type_text(builder, key->base_type, key->target, ABI_TYPE_UNKNOWN)),
         .inline_values = collector->types[described].event->inline_values,
     };
 }
@@ -329,6 +341,7 @@ static const struct known_place *find_place(struct builder *builder, const struc
     struct base_type base;
 
     place.type = 0;
+    place.type_number = 0;
     added.key = place;
     if (hmgeti(builder->places, place) < 0) {
         base = find_base_type(builder, key);
@@ -414,7 +427,7 @@ static void add_fold(struct builder *builder, const struct collected_fold *fold)
 {
     const struct abi_cold_key *place = &fold->key.place;
     struct profile_count count = count_at(builder, place, &fold->counts);
-    text_id type = type_text(builder, place->type, place->target);
+    text_id type = type_text(builder, place->type, place->target, place->type_number);
     struct profile_object object = {.target = builder->first_target + place->target,
                                     .type = type ? type : profile_text(builder->profile, "object"),
                                     .others = fold->objects};
