@@ -436,7 +436,7 @@ __noinline int announce_type(u64 type, u32 target, u32 number, const struct abi_
     event->object = type;
     event->tid = number;
     describe_type(event, type, layout);
-    bpf_ringbuf_submit(event, 0);
+    bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
     return 1;
 }
 
@@ -1058,7 +1058,7 @@ __noinline int describe(const struct abi_key *key, struct abi_row *row, const st
         read_c_string(&event->text[1], read_u64(read_u64(at + layout->descr_type) + layout->type_name));
         break;
     }
-    bpf_ringbuf_submit(event, 0);
+    bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
     row->described = 1;
     return 0;
 }
@@ -1140,7 +1140,7 @@ __noinline int describe_code_position(const struct abi_key *key, const struct ab
     if (bpf_probe_read_user(event->variables, sizeof(event->variables), (void *)(frame->at + layout->frame_locals)))
         __builtin_memset(event->variables, 0, sizeof(event->variables));
     describe_called(event, frame, layout);
-    bpf_ringbuf_submit(event, 0);
+    bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
     return 0;
 }
 
@@ -1185,7 +1185,8 @@ __noinline int send_chunk(const struct abi_key *key, const struct abi_row *row, 
     chunk->first = first;
     chunk->reserved = 0;
     chunk->end = end = fill_chunk(chunk, layout, frame, &more);
-    bpf_ringbuf_submit(chunk, frame->quiet ? BPF_RB_NO_WAKEUP : 0);
+    /* Behind what went quietly, the kernel would wake nobody up for what did not. */
+    bpf_ringbuf_submit(chunk, frame->quiet ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
     return end;
 }
 
@@ -1228,7 +1229,7 @@ __noinline int announce_thread(u32 target)
         return 0;
     bpf_get_current_comm(event->comm, sizeof(event->comm));
     event->owner = thread_pointer();
-    bpf_ringbuf_submit(event, 0);
+    bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
     bpf_map_update_elem(&threads, &thread, &target, BPF_ANY);
     return 0;
 }
@@ -1248,7 +1249,7 @@ static __always_inline void count_row(u32 target)
 
     /* Each CPU tells whenever it has made its share of those that may wait. */
     if (mine && ++mine->rows % full_at == 0 && (event = new_event(ABI_EVENT_FULL, target)))
-        bpf_ringbuf_submit(event, 0);
+        bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
 }
 
 __noinline int add_row(u32 which, const struct abi_key *key, const struct object *object,
@@ -1678,7 +1679,7 @@ static long end_target(u32 number, struct search *search)
     target->ended_ns = bpf_ktime_get_boot_ns();
     event = new_event(ABI_EVENT_END, number);
     if (event)
-        bpf_ringbuf_submit(event, 0);
+        bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
     return 0;
 }
 
@@ -1712,7 +1713,7 @@ static __always_inline void note_change(u32 tgid)
         follow->held = 1;
     event = new_event(ABI_EVENT_CODE, 0);
     if (event)
-        bpf_ringbuf_submit(event, 0);
+        bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
 }
 
 SEC("raw_tp/sched_process_exec")

@@ -30,6 +30,7 @@ struct bpf_raw_tracepoint_args {
 #define BPF_ANY 0
 #define BPF_NOEXIST 1
 #define BPF_RB_NO_WAKEUP 1
+#define BPF_RB_FORCE_WAKEUP 2
 #define BPF_RB_AVAIL_DATA 0
 #define BPF_F_INNER_MAP (1u << 12)
 enum bpf_map_type {
