@@ -838,10 +838,13 @@ class Argument:
         pass
 
 
+argument = Argument()
+
+
 @case
-def local_variable(iterations, shared=Argument()):
+def local_variable(iterations):
     for _ in range(iterations):
-        shared.method()
+        argument.method()
 
 
 @remedied
