@@ -1,4 +1,4 @@
-"""Control: functions, classes and modules, whose counts are deferred or immortal, only read.
+"""Functions, classes and modules, whose counts are deferred or immortal, only read.
 
 3.14.0a0: builtin_function_or_method | attribute .floor | function math.floor | 1
 3.13, 3.14+: nothing

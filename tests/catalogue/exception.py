@@ -1,9 +1,8 @@
 """One exception object that all threads raise.
 
-3.13 mortal: type | global Refused | type __main__.Refused | 2
-3.13 mortal: type | Refused.ob_type | type __main__.Refused | 2
-3.14.0a0, 3.14+: type | global Refused | type __main__.Refused | 1
-3.14.0a0, 3.14+: type | Refused.ob_type | type __main__.Refused | 1
+3.13 mortal: type | global Refused | type __main__.Refused | 3
+3.13 mortal: type | Refused.ob_type | type __main__.Refused | 1
+3.14.0a0, 3.14+: type | global Refused | type __main__.Refused | 2
 3.13 immortal: nothing
 3.13 mortal, 3.14+: open: fields from bytecode
 """

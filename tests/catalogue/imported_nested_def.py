@@ -3,8 +3,9 @@
 3.13, 3.14.0a0, 3.14+: str | function.func_module | str 'made here' | 1
 3.14.0a0: dict | function.func_builtins | builtins | 1
 3.14.0a0: dict | function.func_globals | globals of made here | 1
-3.14.0a0: dict | subscript globals()['__builtins__'] or in PyDict_GetItemWithError() | builtins | 1
+3.14.0a0: dict | global __builtins__ | builtins | 1
 3.14.0a0: code | function.func_code | code work.<locals>.inner (<string>:3) | 1
+3.13, 3.14.0a0, 3.14+: str | global __name__ | str 'made here' | +
 """
 import types
 from case import contend

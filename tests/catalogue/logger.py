@@ -5,6 +5,8 @@
 3.13, 3.14.0a0, 3.14+: dict | attribute ._cache | dict | 1
 3.14.0a0: function | frame.f_funcobj or attribute .debug | function logging.Logger.debug | 1
 3.14.0a0: function | frame.f_funcobj or attribute .isEnabledFor | function logging.Logger.isEnabledFor | 1
+3.13, 3.14.0a0, 3.14+: dict | Logger attribute | dict | +
+3.13, 3.14.0a0, 3.14+: logging.Logger | global LOGGER | instance of logging.Logger | +
 3.13, 3.14+: open: fields from bytecode
 """
 import logging

@@ -2,7 +2,7 @@
 
 3.13 mortal, 3.14.0a0: dict | function.func_globals | globals of __main__ | 1
 3.13 mortal, 3.14.0a0: dict | function.func_builtins | builtins | 1
-3.13 mortal, 3.14.0a0: module | subscript globals()['__builtins__'] or in PyDict_GetItemWithError() | module builtins | 1
+3.13 mortal, 3.14.0a0: module | global __builtins__ | module builtins | 1
 3.13 mortal, 3.14.0a0: code | function.func_code | code work.<locals>.square (nested_def.py:*) | 1
 3.13 mortal: code | frame.f_executable | code work.<locals>.square (nested_def.py:*) | 1
 3.13 mortal: code | constant * | code work.<locals>.square (nested_def.py:*) | 1

@@ -2,8 +2,9 @@
 
 3.13, 3.14.0a0, 3.14+: dict | function.func_globals | globals of plain | 1
 3.13, 3.14.0a0, 3.14+: dict | function.func_builtins | builtins | 1
-3.13, 3.14.0a0, 3.14+: dict | subscript globals()['__builtins__'] or in PyDict_GetItemWithError() or in _PyDict_LoadBuiltinsFromGlobals() | builtins | 1
+3.13, 3.14.0a0, 3.14+: dict | global __builtins__ | builtins | 1
 3.14.0a0: code | function.func_code | code work.<locals>.inner (<string>:3) | 1
+3.13, 3.14.0a0, 3.14+: dict | function.func_globals | globals of plain | +
 """
 import builtins
 from case import contend

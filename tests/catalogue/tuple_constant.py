@@ -1,6 +1,6 @@
 """A tuple of constants, one of them a string that is no identifier.
 
-3.13: tuple | constant ('not an identifier', 2) | instance of tuple | 1
+3.13: tuple | constant tuple | instance of tuple | 1
 3.14.0a0, 3.14+: nothing
 3.13: open: fields from bytecode
 """

@@ -1,9 +1,9 @@
 """A time zone that many datetimes carry.
 
 3.13, 3.14.0a0, 3.14+: datetime.timezone | datetime.tzinfo | instance of datetime.timezone | 1
-3.13, 3.14.0a0, 3.14+: datetime.timezone | global ZONE | instance of datetime.timezone | 1
+3.13, 3.14.0a0, 3.14: datetime.timezone | global ZONE | instance of datetime.timezone | 2
+3.15+: datetime.timezone | global ZONE | instance of datetime.timezone | 1
 3.13, 3.14.0a0, 3.14+: datetime.timezone | tuple item | instance of datetime.timezone | 1
-3.13, 3.14.0a0, 3.14: datetime.timezone | tuple item or in vgetargskeywords() or in python3.13t+* | instance of datetime.timezone | 2
 3.13, 3.14+: open: fields from bytecode
 """
 import datetime
