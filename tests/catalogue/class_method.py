@@ -1,6 +1,6 @@
 """gh-145779: a classmethod.
 
-3.13, 3.14.0a0, 3.14: classmethod | attribute .ping | instance of classmethod | 1
+3.13, 3.14.0a0, 3.14: classmethod | class attribute .ping | instance of classmethod | 1
 3.13 mortal, 3.14.0a0, 3.14+: function | method.im_func | function __main__.Service.ping | 1
 3.13 mortal, 3.14.0a0, 3.14+: type | method.im_self | type __main__.Service | 1
 3.13 mortal: type | local cls | type __main__.Service | 1

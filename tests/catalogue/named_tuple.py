@@ -2,7 +2,7 @@
 
 3.13, 3.14.0a0, 3.14+: float | attribute .y | float 3.5 | 1
 3.13, 3.14.0a0, 3.14: __main__.Point | global ORIGIN | instance of __main__.Point | 1
-3.13, 3.14.0a0, 3.14: collections._tuplegetter | attribute .y | instance of collections._tuplegetter | 1
+3.13, 3.14.0a0, 3.14: collections._tuplegetter | class attribute .y | instance of collections._tuplegetter | 1
 3.13, 3.14+: open: fields from bytecode
 """
 import collections

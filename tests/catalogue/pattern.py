@@ -3,7 +3,7 @@
 3.13, 3.14.0a0, 3.14: re.Pattern | global WORD | instance of re.Pattern | 1
 3.13, 3.14.0a0, 3.14+: re.Pattern | Match.pattern | instance of re.Pattern | 1
 3.13, 3.14.0a0, 3.14+: type | Match.ob_type or called by * | type re.Match | 1
-3.14.0a0: method_descriptor | attribute .match | method_descriptor re.Pattern.match | 1
+3.14.0a0: method_descriptor | class attribute .match | method_descriptor re.Pattern.match | 1
 3.13, 3.14+: open: fields from bytecode
 """
 import re

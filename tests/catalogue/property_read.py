@@ -2,7 +2,7 @@
 
 3.13, 3.14.0a0, 3.14: __main__.Thermometer | local self | instance of __main__.Thermometer | 1
 3.13, 3.14.0a0: __main__.Thermometer | global SHARED | instance of __main__.Thermometer | 1
-3.13, 3.14.0a0: property | attribute .degrees | instance of property | 1
+3.13, 3.14.0a0: property | class attribute .degrees | instance of property | 1
 3.15+: nothing
 3.14: __main__.Thermometer | global SHARED | instance of __main__.Thermometer | +
 3.13, 3.14: open: fields from bytecode

@@ -2,7 +2,8 @@
 
 3.13, 3.14.0a0, 3.14+: float | attribute .timeout | float 2.5 | 1
 3.13, 3.14.0a0, 3.14: __main__.Config | global CONFIG | instance of __main__.Config | 1
-3.14.0a0: member_descriptor | attribute .timeout | member_descriptor Config.timeout | 1
+3.14.0a0: member_descriptor | class attribute .timeout | member_descriptor Config.timeout | 1
+3.15+: member_descriptor | class attribute .timeout | member_descriptor Config.timeout | +
 3.13, 3.14+: open: fields from bytecode
 """
 from case import contend

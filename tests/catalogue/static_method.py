@@ -1,6 +1,6 @@
 """gh-145779: a staticmethod.
 
-3.13, 3.14.0a0, 3.14: staticmethod | attribute .ping | instance of staticmethod | 1
+3.13, 3.14.0a0, 3.14: staticmethod | class attribute .ping | instance of staticmethod | 1
 3.14.0a0, 3.14+: function | frame.f_funcobj or attribute .ping | function __main__.Service.ping | 1
 3.13, 3.14+: open: fields from bytecode
 """

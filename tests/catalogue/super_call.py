@@ -3,9 +3,9 @@
 3.13, 3.14.0a0, 3.14+: cell | cell __class__ | instance of cell | 1
 3.13, 3.14.0a0: tuple | type.tp_mro | instance of tuple | 1
 3.14+: type | Derived.ob_type or closure __class__ | type __main__.Derived | 1
-3.14+: function | frame.f_funcobj or attribute .ping | function __main__.Base.ping | 1
+3.14+: function | frame.f_funcobj or attribute .ping or class attribute .ping | function __main__.Base.ping | 1
 3.14.0a0: function | frame.f_funcobj or attribute .ping | function __main__.Derived.ping | 1
-3.14.0a0: function | attribute .ping | function __main__.Base.ping | 1
+3.14.0a0: function | class attribute .ping | function __main__.Base.ping | 1
 3.14.0a0: function | method.im_func | function __main__.Base.ping | 1
 3.14.0a0: type | closure __class__ | type __main__.Derived | 1
 3.14.0a0: type | super.obj_type | type __main__.Derived | 1

@@ -75,8 +75,8 @@ class Expected:
 
 
 def takes_only(row):
-    """Before its code is specialized, a thread may do what it never does again."""
-    return row["decrefs"] <= NOISE * row["increfs"]
+    """Before its code is specialized, a thread may drop some that it never does again."""
+    return row["decrefs"] <= 0.05 * THREADS * iterations()
 
 
 def fits(text, pattern):
