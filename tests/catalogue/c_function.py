@@ -2,9 +2,9 @@
 
 3.13 mortal, 3.14.0a0: builtin_function_or_method | attribute .floor or call math.floor | function math.floor | 1
 3.13 mortal: module | global math | module math | 1
-3.13 mortal: dict | module.md_dict or in _PyObject_GenericGetAttrWithDict() | globals of math | 1
+3.13 mortal, 3.14.0a0: dict | module.md_dict or in _PyObject_GenericGetAttrWithDict() | globals of math | 1
 3.13 immortal, 3.14+: nothing
-3.13 mortal: open: fields from bytecode
+3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import math
 from case import contend

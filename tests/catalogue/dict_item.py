@@ -1,8 +1,8 @@
 """An item of a shared dict.
 
 3.13, 3.14.0a0, 3.14+: float | subscript CACHE['key'] | float 2.5 | 1
-3.13, 3.14.0a0, 3.14: dict | global CACHE | dict (module global __main__.CACHE) | 1
-3.13, 3.14+: open: fields from bytecode
+3.13, 3.14.0a0, 3.14: dict | global CACHE | dict* | 1
+3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

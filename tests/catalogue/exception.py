@@ -4,7 +4,7 @@
 3.13 mortal: type | Refused.ob_type | type __main__.Refused | 1
 3.14.0a0, 3.14+: type | global Refused | type __main__.Refused | 2
 3.13 immortal: nothing
-3.13 mortal, 3.14+: open: fields from bytecode
+3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

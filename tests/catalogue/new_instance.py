@@ -3,7 +3,6 @@
 3.13 mortal: type | Point.ob_type | type __main__.Point | 1
 3.13 mortal: type | global Point | type __main__.Point | 1
 3.13 immortal, 3.14.0a0, 3.14+: nothing
-3.13 mortal: open: fields from bytecode
 """
 from case import contend
 

@@ -3,7 +3,6 @@
 3.13 mortal: code | frame.f_executable | code handle (one_function.py:*) | 1
 3.13 mortal: function | frame.f_funcobj or global handle | function __main__.handle | 1
 3.13 immortal, 3.14.0a0, 3.14+: nothing
-3.13 mortal: open: fields from bytecode
 """
 from case import contend
 

@@ -2,7 +2,6 @@
 
 3.13: tuple | constant tuple | instance of tuple | 1
 3.14.0a0, 3.14+: nothing
-3.13: open: fields from bytecode
 """
 from case import contend
 

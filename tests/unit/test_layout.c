@@ -208,6 +208,8 @@ static void test_fields(void **state)
     struct layout v13 = decoded(words_3_13, sizeof(words_3_13)),
                   v14 = decoded(words_3_14, sizeof(words_3_14)),
                   v15 = decoded(words_3_15, sizeof(words_3_15));
+    uint64_t offset;
+    size_t next = 0;
 
     (void)state;
     assert_string_equal(layout_field(&v13, "function", 32), "func_globals");
@@ -227,6 +229,12 @@ static void test_fields(void **state)
     assert_string_equal(layout_field(&v13, "_asyncio.Task", 136), "task_coro");
     assert_string_equal(layout_field(&v14, "_asyncio.Task", 144), "task_coro");
     assert_null(layout_field(&v13, "function", 33));
+    assert_string_equal(layout_next_field(&v14, "functools.partial", &next, &offset), "fn");
+    assert_int_equal(offset, 32);
+    assert_string_equal(layout_next_field(&v14, "functools.partial", &next, &offset), "args");
+    while (layout_next_field(&v14, "functools.partial", &next, &offset))
+        assert_in_range(offset, 48, 56);
+    assert_int_equal(offset, 56);
     assert_null(layout_field(&v13, "no such type", 32));
     assert_null(layout_field(&v13, "function", UINT64_MAX));
 }

@@ -391,10 +391,6 @@ static bool moves(enum opcode opcode)
     case OPCODE_YIELD_VALUE:
     case OPCODE_BUILD_TUPLE:
     case OPCODE_BUILD_LIST:
-    case OPCODE_STORE_FAST:
-    case OPCODE_STORE_FAST_LOAD_FAST:
-    case OPCODE_STORE_FAST_STORE_FAST:
-    case OPCODE_STORE_DEREF:
     case OPCODE_PUSH_EXC_INFO:
     case OPCODE_POP_EXCEPT:
     case OPCODE_LIST_APPEND:
@@ -407,10 +403,20 @@ static bool moves(enum opcode opcode)
     }
 }
 
+/* Those that only drop what stood where they put what they take. */
+static bool replaces(enum opcode opcode)
+{
+    return opcode == OPCODE_STORE_FAST || opcode == OPCODE_STORE_FAST_LOAD_FAST ||
+           opcode == OPCODE_STORE_FAST_STORE_FAST || opcode == OPCODE_STORE_DEREF;
+}
+
 static void add_inputs(struct search *search, enum opcode opcode, uint32_t argument)
 {
-    bytecode_value *inputs = expression_inputs(search->source, search->question->index);
+    bytecode_value *inputs;
 
+    if (replaces(opcode))
+        return;
+    inputs = expression_inputs(search->source, search->question->index);
     if (!inputs && opcode_effect(search->source->opcodes, opcode, argument).in > 0)
         add_value(search, ROLE_INPUT, BYTECODE_UNKNOWN);
     for (size_t i = 0; i < arrlenu(inputs); i++)
@@ -553,6 +559,26 @@ static void add_class(struct search *search, uint64_t owner)
     add_text(search, ROLE_INNER, STATUS_PROVEN, last ? last + 1 : name, ".ob_type");
 }
 
+/* The object is a member of what the instruction calls: a partial's function. A function's are its frame's, too. */
+static void add_member(struct search *search, uint64_t owner)
+{
+    char type[EXPRESSION_SIZE / 2], text[EXPRESSION_SIZE];
+    uint64_t offset;
+    size_t next = 0;
+    const char *member, *last;
+
+    if (python_type_name(search->memory, python_type(search->memory, owner, NULL), type, sizeof(type)) != 0 ||
+        strcmp(type, "function") == 0)
+        return;
+    last = strrchr(type, '.');
+    while ((member = layout_next_field(search->memory->layout, type, &next, &offset))) {
+        if (pointer(search, owner + offset) != search->question->object)
+            continue;
+        snprintf(text, sizeof(text), "%s.%s", last ? last + 1 : type, member);
+        add_text(search, ROLE_INNER, STATUS_PROVEN, text, "");
+    }
+}
+
 /* The callee's code, which its frame holds. */
 static void add_callee_code(struct search *search, uint64_t callee)
 {
@@ -608,8 +634,11 @@ static void add_inner(struct search *search, enum opcode opcode)
             continue;
         add_class_attribute(search, found.address);
         add_class(search, found.address);
-        if (i == 0)
-            add_callee_code(search, found.address);
+        if (i > 0)
+            continue;
+        if (opcode == OPCODE_CALL || opcode == OPCODE_CALL_KW || opcode == OPCODE_CALL_FUNCTION_EX)
+            add_member(search, found.address);
+        add_callee_code(search, found.address);
     }
     arrfree(inputs);
 }
@@ -670,6 +699,15 @@ static void answer_only(const struct search *search, bool increment, char *into)
         into[0] = '\0';
 }
 
+/* An object's type is dropped last of all when the object ends, by code that leaves no trace of itself. */
+static bool may_be_type(const struct search *search)
+{
+    uint64_t flags;
+
+    return search->memory &&
+           (!python_type(search->memory, search->question->object, &flags) || (flags & PYTHON_TYPE));
+}
+
 void operand_find(const struct operand_question *question, struct operand_answer *answer)
 {
     struct search search = {.question = question, .source = question->source, .memory = question->memory};
@@ -686,6 +724,7 @@ void operand_find(const struct operand_question *question, struct operand_answer
     add_inner(&search, opcode);
     for (int increment = 0; increment < 2; increment++) {
         answer_proven(&search, increment, answer->proven[increment]);
-        answer_only(&search, increment, answer->only[increment]);
+        if (!may_be_type(&search))
+            answer_only(&search, increment, answer->only[increment]);
     }
 }

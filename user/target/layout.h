@@ -57,4 +57,7 @@ void layout_version(uint64_t hex, char *into, size_t size);
  * tp_base. See layout_fields.c. */
 const char *layout_field(const struct layout *layout, const char *type, uint64_t offset);
 
+/* All that type's objects have, one after the other, of those: *next is 0 at first. NULL behind the last. */
+const char *layout_next_field(const struct layout *layout, const char *type, size_t *next, uint64_t *offset);
+
 #endif

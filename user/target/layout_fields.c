@@ -1,6 +1,7 @@
 /* The names of fields that hold references, by offset. */
 #include "target/layout.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* Where a field moved: from is the first version (as PY_VERSION_HEX) that has it there, until the first that
@@ -358,14 +359,29 @@ static const struct field fields[] = {
     {"traceback", "tb_frame", 40, 0, 0},
 };
 
+static bool is_valid(const struct field *field, const struct layout *layout)
+{
+    return layout->hex_version >= field->from && (field->until == 0 || layout->hex_version < field->until);
+}
+
 const char *layout_field(const struct layout *layout, const char *type, uint64_t offset)
 {
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        const struct field *field = &fields[i];
+        if (fields[i].offset == offset && is_valid(&fields[i], layout) && strcmp(fields[i].type, type) == 0)
+            return fields[i].name;
+    }
+    return NULL;
+}
 
-        if (field->offset == offset && layout->hex_version >= field->from &&
-            (field->until == 0 || layout->hex_version < field->until) && strcmp(field->type, type) == 0)
+const char *layout_next_field(const struct layout *layout, const char *type, size_t *next, uint64_t *offset)
+{
+    while (*next < sizeof(fields) / sizeof(fields[0])) {
+        const struct field *field = &fields[(*next)++];
+
+        if (is_valid(field, layout) && strcmp(field->type, type) == 0) {
+            *offset = field->offset;
             return field->name;
+        }
     }
     return NULL;
 }
