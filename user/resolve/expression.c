@@ -350,8 +350,10 @@ static bool field_of(const struct expression_source *source, bytecode_value valu
         return true;
     default:
         put_constant(source, opcode, argument, &writer);
+        if (!*text)
+            return made_field(opcode, argument, into, size);
         snprintf(into, size, "constant %s", text);
-        return *text || made_field(opcode, argument, into, size);
+        return true;
     }
 }
 
