@@ -15,8 +15,8 @@ enum { OWNER = 0x7000, ROOM = 16 };
 
 static uint8_t bytes[SIZE];
 static uint64_t used; /* what new objects are cut from */
-static uint64_t type_type, str_type, dict_type, list_type, tuple_type, module_type, function_type, code_type, bytes_type,
-    cell_type, plain_class;
+static uint64_t type_type, str_type, dict_type, list_type, tuple_type, module_type, function_type, code_type;
+static uint64_t bytes_type, cell_type, plain_class;
 
 static int read_bytes(const void *context, uint64_t address, void *into, size_t size)
 {

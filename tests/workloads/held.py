@@ -1,8 +1,8 @@
 """A process that holds objects in all kinds of ways, and lets two threads read one of them when its standard input
 says so, by the name of the case; it answers "done", and ends with its input.
 
-Known counts: with "CASE N" each thread drops N references to the case's object as a tuple item; "gone", "again" and "ended"
-say themselves what they do.
+Known counts: with "CASE N" each thread drops N references to the case's object as a tuple item; "gone", "again" and
+"ended" say themselves what they do.
 """
 import collections
 import itertools
@@ -189,8 +189,8 @@ def again_by_the_same_threads(iterations):
 
 
 def made_by_a_thread_that_ended(iterations):
-    """Three threads read what another one, "maker", made before they were there. One of them may come to have its thread
-    pointer, and so to own what it made."""
+    """Three threads read what another one, "maker", made before they were there. One of them may come to have its
+    thread pointer, and so to own what it made."""
     gate = threading.Barrier(3)
 
     def make_it():

@@ -91,7 +91,7 @@ struct walk {
     struct page_cache *cache;
     struct known_shape *shapes;
     struct node *nodes;                /* stb_ds array */
-    struct address_map visited;        /* node + 1 of each address; 0: nothing to look for in it */
+    struct address_map visited;        /* node + 1 of each address; 0: what is in it is met elsewhere */
     struct address_map places;         /* number of each that is wanted */
     struct holders_wanted *wanted;
     struct candidate *candidates;
@@ -268,7 +268,8 @@ static bool edge_text(const struct walk *walk, const struct edge *edge, char *in
 {
     const struct node *node = &walk->nodes[edge->parent];
     char holder[HOLDERS_TEXT], name[NAME_TEXT];
-    bool named = edge->kind != EDGE_FIELD && edge->kind != EDGE_ITEM && string_text(walk, edge->name, name, sizeof(name));
+    bool named = edge->kind != EDGE_FIELD && edge->kind != EDGE_ITEM &&
+                 string_text(walk, edge->name, name, sizeof(name));
 
     switch (edge->kind) {
     case EDGE_GLOBAL:
