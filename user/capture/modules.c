@@ -128,6 +128,7 @@ void modules_refresh(struct session *session, uint32_t number, uint64_t mapped_n
                ((struct session_file){mapping->inode, mapping->dev_major, mapping->dev_minor}));
         if (strcmp(mapping->path, target->interpreter.path) != 0)
             look_into(session, number, mapping, mapped_ns);
+        session_catch_up(session, 0);
     }
 }
 

@@ -1,6 +1,8 @@
 #include "capture/session.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <fnmatch.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +27,7 @@
 #define BATCH 4096
 /* BPF asks for its rows to be taken when a fourth of them is used: the rest is for the time until that is done. */
 #define ROWS_SHARE 4
+#define MEANWHILE_POLL_MS 5
 #define RECORDER_NICE (-10)
 #define STACK_PERIOD 97 /* a prime: operations come in the rhythm of loops */
 /* Looking for threads' names costs the target cache misses: rarely, and not for ever. */
@@ -133,6 +136,60 @@ struct session_coverage session_coverage(const struct session *session, const st
     return coverage;
 }
 
+/* Work for a thread of its own. */
+struct meanwhile {
+    void (*work)(void *);
+    void *argument;
+    atomic_bool done;
+};
+
+static void *run_meanwhile(void *argument)
+{
+    struct meanwhile *meanwhile = argument;
+
+    meanwhile->work(meanwhile->argument);
+    atomic_store(&meanwhile->done, true);
+    return NULL;
+}
+
+/* Does what takes long, and does not look at the session, while BPF's events are taken: names are to be read while their
+ * objects live. */
+static void do_meanwhile(struct session *session, void work(void *), void *argument)
+{
+    struct meanwhile meanwhile = {work, argument, false};
+    pthread_t thread;
+
+    if (!session->bpf->events || pthread_create(&thread, NULL, run_meanwhile, &meanwhile)) {
+        work(argument);
+        return;
+    }
+    while (!atomic_load(&meanwhile.done))
+        session_catch_up(session, MEANWHILE_POLL_MS);
+    pthread_join(thread, NULL);
+}
+
+struct scanning {
+    const struct elf_file *file;
+    const char *folder;
+    bool inlined;
+    struct scan *scan;
+};
+
+static void run_scan(void *argument)
+{
+    struct scanning *scanning = argument;
+
+    scanning->scan = cache_scan(scanning->file, scanning->folder, scanning->inlined);
+}
+
+static struct scan *scan_meanwhile(struct session *session, const struct elf_file *file)
+{
+    struct scanning scanning = {file, *session->scans ? session->scans : NULL, session->increments != NULL, NULL};
+
+    do_meanwhile(session, run_scan, &scanning);
+    return scanning.scan;
+}
+
 int session_binary_of(struct session *session, const struct elf_file *file, const char *path)
 {
     int known = find_binary(session, file);
@@ -142,7 +199,7 @@ int session_binary_of(struct session *session, const struct elf_file *file, cons
         free(binary.identity);
         return known >= 0 ? known : fail("cannot probe more than %d files at once", ABI_BINARIES);
     }
-    binary.scan = cache_scan(file, *session->scans ? session->scans : NULL, session->increments != NULL);
+    binary.scan = scan_meanwhile(session, file);
     if (!binary.scan) {
         free(binary.identity);
         return -1;
@@ -483,6 +540,23 @@ static int prove_live(const struct process *process, struct session_code *code, 
     return 0;
 }
 
+struct attaching {
+    int program;
+    const char *path;
+    pid_t pid;
+    struct attach_point *points;
+    size_t count;
+    int link;
+};
+
+static void run_attach(void *argument)
+{
+    struct attaching *attaching = argument;
+
+    attaching->link =
+        attach_points(attaching->program, attaching->path, attaching->pid, attaching->points, attaching->count);
+}
+
 int session_attach(struct session *session, uint32_t number, struct session_code *code, const struct elf_file *file,
                    const char *open_path)
 {
@@ -490,14 +564,15 @@ int session_attach(struct session *session, uint32_t number, struct session_code
     const struct process *process = &session->targets[number].process;
     size_t count = arrlenu(binary->armed);
     struct attach_point *points = calloc(count, sizeof(*points));
-    pid_t pid = attach_can_filter_by_process() ? process->pid : 0;
+    struct attaching attaching = {bpf_program__fd(session->bpf->skeleton->progs.on_operation), open_path,
+                                  attach_can_filter_by_process() ? process->pid : 0, points, count, -1};
 
     for (size_t i = 0; i < count; i++) {
         points[i].offset = elf_file_offset(file, binary->scan->operations[binary->armed[i]].probe);
         points[i].cookie = (uint64_t)number << 32 | ABI_SITE(code->binary, i);
     }
-    code->link =
-        attach_points(bpf_program__fd(session->bpf->skeleton->progs.on_operation), open_path, pid, points, count);
+    do_meanwhile(session, run_attach, &attaching);
+    code->link = attaching.link;
     for (size_t i = 0; i < count; i++) {
         code->refused += points[i].refused;
         code->refused_of[binary->scan->operations[binary->armed[i]].kind] += points[i].refused;
@@ -734,6 +809,17 @@ static void observe_pause(struct session *session, bool last)
 {
     if (session->observer.idle)
         session->observer.idle(session->observer.context, last);
+}
+
+void session_catch_up(struct session *session, int timeout_ms)
+{
+    struct session_bpf *bpf = session->bpf;
+
+    if (!bpf->events)
+        return;
+    ring_buffer__poll(bpf->events, timeout_ms);
+    if (bpf->full)
+        take_rows(session);
 }
 
 int session_poll(struct session *session, int timeout_ms)

@@ -30,4 +30,7 @@ int session_fill_binary(struct session *session, uint32_t number);
 int session_attach(struct session *session, uint32_t target, struct session_code *code, const struct elf_file *file,
                    const char *open_path);
 
+/* Takes what cannot wait while files are looked into: events, and rows once they are full. */
+void session_catch_up(struct session *session, int timeout_ms);
+
 #endif
