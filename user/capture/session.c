@@ -811,13 +811,21 @@ static void observe_pause(struct session *session, bool last)
         session->observer.idle(session->observer.context, last);
 }
 
+/* Polling alone finds no message that woke nobody. */
+static int poll_events(struct session_bpf *bpf, int timeout_ms)
+{
+    int status = ring_buffer__poll(bpf->events, timeout_ms);
+
+    return status ? status : ring_buffer__consume(bpf->events);
+}
+
 void session_catch_up(struct session *session, int timeout_ms)
 {
     struct session_bpf *bpf = session->bpf;
 
     if (!bpf->events)
         return;
-    ring_buffer__poll(bpf->events, timeout_ms);
+    poll_events(bpf, timeout_ms);
     if (bpf->full)
         take_rows(session);
 }
@@ -825,7 +833,7 @@ void session_catch_up(struct session *session, int timeout_ms)
 int session_poll(struct session *session, int timeout_ms)
 {
     struct session_bpf *bpf = session->bpf;
-    int status = ring_buffer__poll(bpf->events, bpf->name_tries ? NAME_WAIT_MS : timeout_ms);
+    int status = poll_events(bpf, bpf->name_tries ? NAME_WAIT_MS : timeout_ms);
 
     if (status < 0 && status != -EINTR) {
         errno = -status;
