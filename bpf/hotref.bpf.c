@@ -262,8 +262,7 @@ static __always_inline struct scratch *take_scratch(u32 tid)
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
     __uint(max_entries, EVENTS_SIZE);
-} events SEC(".maps"); /* by default a message wakes its reader only if that has read all before it, and some wake nobody:
-                          the others do so in any case */
+} events SEC(".maps");
 
 static __always_inline void count_stat(u32 which, u64 by)
 {

@@ -839,8 +839,6 @@ int session_poll(struct session *session, int timeout_ms)
         errno = -status;
         return fail_errno("cannot read BPF's ring buffer");
     }
-    if (status == 0)
-        ring_buffer__consume(bpf->events); /* what came quietly */
     refresh_targets(session);
     refresh_names(session);
     refresh_modules(session);
