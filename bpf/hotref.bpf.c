@@ -196,6 +196,7 @@ struct object {
     u64 shared;
     u64 type;
     u64 words[4];         /* object + 32 .. object + 64 */
+    struct abi_type found; /* what find_type() says of its type */
 };
 
 /* What is asked of a _PyInterpreterFrame. */
@@ -351,25 +352,25 @@ static __always_inline u64 entries_in(const u8 *head)
  * a dict with a table of its own. */
 __noinline u64 dict_value(u64 dict, u64 word, u64 length, const struct abi_layout *layout)
 {
-    u64 keys, entry, key, found = 0;
-    u8 head[DICT_HEAD] __attribute__((aligned(8)));
+    u64 keys, entry, key, head, entries;
     u32 stride, i;
 
     if (!layout)
         return 0;
     keys = read_u64(dict + layout->dict_keys);
-    if (!keys || bpf_probe_read_user(head, sizeof(head), (void *)keys))
+    if (!keys)
         return 0;
-    entry = keys + 32 + (1ull << (head[9] & 31));
-    stride = head[10] ? 16 : 24;
-    for (i = 0; i < DICT_ENTRIES && i < entries_in(head); i++, entry += stride) {
+    head = read_u64(keys + 8);
+    entries = read_u64(keys + DICT_HEAD - 8);
+    entry = keys + DICT_HEAD + (1ull << (head >> 8 & 31));
+    stride = head >> 16 & 0xff ? 16 : 24;
+    for (i = 0; i < DICT_ENTRIES && i < entries; i++, entry += stride) {
         key = read_u64(entry + stride - 16);
         if (!key || read_u64(key + layout->str_length) != length || read_u64(key + layout->str_ascii_data) != word)
             continue;
-        found = read_u64(entry + stride - 8);
-        break;
+        return read_u64(entry + stride - 8);
     }
-    return found;
+    return 0;
 }
 
 #define WORD(a, b, c, d, e, f, g, h)                                                                                \
@@ -442,11 +443,13 @@ __noinline int announce_type(u64 type, u32 target, u32 number, const struct abi_
 
 /* What tells a type from the next one at its address, which may well have its name where the other one had it. Classes keep
  * their dict for life; the name's own head holds its length and hash. */
-static __always_inline u64 signature_of(u64 type, const struct abi_layout *layout)
+__noinline u64 signature_of(u64 type, const struct abi_layout *layout)
 {
-    u64 name = read_u64(type + layout->type_name), sum = name;
-    u64 words[4] = {};
+    u64 words[4] = {}, name, sum;
 
+    if (!layout)
+        return 0;
+    name = sum = read_u64(type + layout->type_name);
     bpf_probe_read_user_str(words, sizeof(words), (void *)name);
     sum += words[0] * 0x9e3779b97f4a7c15ull + words[1] * 0xff51afd7ed558ccdull + words[2] * 0xc4ceb9fe1a85ec53ull +
            words[3];
@@ -1252,21 +1255,20 @@ static __always_inline void count_row(u32 target)
         bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
 }
 
-__noinline int add_row(u32 which, const struct abi_key *key, const struct object *object,
+__noinline int add_row(u32 which, const struct abi_key *key, struct object *object,
                        const struct abi_layout *layout, struct abi_row *row)
 {
-    struct abi_type type = {};
-
     if (!key || !object || !layout || !row)
         return -1;
     __builtin_memset(row, 0, sizeof(*row));
-    find_type(object->type, key->target, layout, &type);
-    row->type = type.kind == ABI_KIND_NO_TYPE ? 0 : object->type;
-    row->kind = type.kind;
-    row->mask = type.mask;
+    __builtin_memset(&object->found, 0, sizeof(object->found));
+    find_type(object->type, key->target, layout, &object->found);
+    row->type = object->found.kind == ABI_KIND_NO_TYPE ? 0 : object->type;
+    row->kind = object->found.kind;
+    row->mask = object->found.mask;
     row->owner = object->owner;
-    row->identity = identity(type.kind, type.mask, object, layout);
-    row->life = object->life | ABI_LIFE_OF_TYPE(type.number);
+    row->identity = identity(object->found.kind, object->found.mask, object, layout);
+    row->life = object->life | ABI_LIFE_OF_TYPE(object->found.number);
     if (which ? bpf_map_update_elem(&rows_1, key, row, BPF_NOEXIST)
               : bpf_map_update_elem(&rows_0, key, row, BPF_NOEXIST))
         return -1;
@@ -1285,17 +1287,17 @@ static __always_inline int is_same(const struct abi_row *row, const struct objec
 static __noinline struct abi_row *find_row(const struct hit *hit, u32 which, int may_add)
 {
     struct abi_key *key = &hit->scratch->key;
-    const struct object *object = &hit->scratch->object;
+    struct object *object = &hit->scratch->object;
     struct abi_row *row = look_up(which, key);
-    struct abi_type type = {};
 
     if (!row)
         return may_add && !add_row(which, key, object, hit->layout, &hit->scratch->row) ? look_up(which, key) : 0;
     if (is_same(row, object, hit->layout) || !row->type)
         return row;
-    find_type(object->type, key->target, hit->layout, &type);
-    key->generation = ((object->type * 0x9e3779b97f4a7c15ull ^ identity(type.kind, type.mask, object, hit->layout)) | 1) +
-                      2 * object->life + ABI_LIFE_OF_TYPE(type.number);
+    __builtin_memset(&object->found, 0, sizeof(object->found));
+    find_type(object->type, key->target, hit->layout, &object->found);
+    key->generation = ((object->type * 0x9e3779b97f4a7c15ull ^ identity(object->found.kind, object->found.mask, object, hit->layout)) | 1) +
+                      2 * object->life + ABI_LIFE_OF_TYPE(object->found.number);
     row = look_up(which, key);
     return row || !may_add || add_row(which, key, object, hit->layout, &hit->scratch->row) ? row : look_up(which, key);
 }
