@@ -330,6 +330,58 @@ static json_t *exported(const struct profile *p, bool all)
     return value;
 }
 
+/* A profile with stacks, of which one has names that would act on a terminal or break a line. */
+static struct profile *with_stacks(void)
+{
+    struct profile *p = usual();
+
+    sample_stack(p, 1, "function.func_globals", 97, "/srv/nested.py", "run", 9, "outer.<locals>.work", 22);
+    sample_stack(p, 1, "function.func_globals", 3, "/srv/a;b\"c\nd.py", "run", 9, "w\033[2J", 7);
+    return p;
+}
+
+static void stacks_stand_below_their_rows(void **state)
+{
+    struct profile *p = with_stacks();
+    char *plain = emitted(&emit_table, p, (struct emit_options){0}),
+         *text = emitted(&emit_table, p, (struct emit_options){.stacks = 1}),
+         *all = emitted(&emit_table, p, (struct emit_options){.stacks = 9}),
+         *narrow = emitted(&emit_table, p, (struct emit_options){.width = 60});
+
+    (void)state;
+    contains(plain, "nested.py:22 in work");
+    lacks(plain, "nested.py:9 in run");
+    contains(text, " 97 %  func_dealloc\n           nested.py:22 in work\n           nested.py:9 in run\n");
+    lacks(text, "  3 %");
+    contains(text, "no Python stack was seen");
+    contains(all, "  3 %  func_dealloc\n           a;b\"c\\nd.py:7 in w\\x1b[2J\n");
+    lacks(all, "\033");
+    contains(narrow, "nested.py:22\n"); /* the line stays, whatever has to go */
+    free(plain);
+    free(text);
+    free(all);
+    free(narrow);
+    profile_free(p);
+}
+
+static void json_has_stacks(void **state)
+{
+    struct profile *p = with_stacks();
+    json_t *root = exported(p, false), *row = json_array_get(json_object_get(root, "rows"), 0),
+           *stack = json_array_get(json_object_get(row, "stacks"), 0),
+           *top = json_array_get(json_object_get(stack, "frames"), 0);
+
+    (void)state;
+    assert_int_equal(json_array_size(json_object_get(row, "stacks")), 2);
+    assert_int_equal(json_integer_value(json_object_get(stack, "hits")), 97);
+    assert_int_equal(json_array_size(json_object_get(stack, "frames")), 2);
+    assert_string_equal(json_string_value(json_object_get(top, "function")), "outer.<locals>.work");
+    assert_int_equal(json_integer_value(json_object_get(top, "line")), 22);
+    assert_true(json_equal(top, json_object_get(row, "place")));
+    json_decref(root);
+    profile_free(p);
+}
+
 static void json_holds_the_contract(void **state)
 {
     static const char *const members[] = {
@@ -476,6 +528,8 @@ int main(void)
         cmocka_unit_test(what_went_wrong_is_told),
         cmocka_unit_test(plain_ends_need_no_words),
         cmocka_unit_test(rows_of_one_line_are_marked),
+        cmocka_unit_test(stacks_stand_below_their_rows),
+        cmocka_unit_test(json_has_stacks),
         cmocka_unit_test(json_holds_the_contract),
         cmocka_unit_test(json_keeps_odd_names),
         cmocka_unit_test(csv_quotes_what_needs_it),

@@ -392,6 +392,62 @@ static void numbers(void **state)
 
 /* First two rows whose objects share a line; then one name with two objects in another line; then an object whose mate
  * is no ranked one. */
+/* Stacks of all objects behind a row are the row's; the line is the one on top of most of them. */
+static void stacks_are_summed_to_rows(void **state)
+{
+    struct profile *p = sample_new();
+    uint32_t one = sample_object(p, "list", "list", 0x1000), other = sample_object(p, "list", "list", 0x2000);
+    struct rows *rows;
+
+    (void)state;
+    for (uint32_t thread = 1; thread <= 2; thread++) {
+        sample_count(p, one, "list item", thread, 500);
+        sample_count(p, other, "list item", thread, 500);
+        sample_count(p, one, "cell.ob_ref", thread, 400);
+    }
+    sample_stack(p, one, "list item", 7, "/srv/app.py", "main", 5, "Service.handle", 22);
+    arrput(p->stacks, ((struct profile_stack){other, 1, profile_text(p, "list item"), 2, 5})); /* the same one */
+    sample_stack(p, other, "list item", 9, "/srv/pkg/__init__.py", "main", 6, "load.<locals>.inner", 31);
+    sample_stack(p, one, "cell.ob_ref", 3, "", "main", 5, "[unknown]", 0);
+    rows = rows_build(p, NULL);
+    assert_int_equal(arrlen(rows->ranked), 2);
+    assert_int_equal(rows->ranked[0].stack_count, 2);
+    assert_int_equal(rows->ranked[0].stack_hits, 21);
+    assert_int_equal(rows->ranked[0].stacks[0].hits, 12);
+    assert_int_equal(rows->ranked[0].stacks[0].node, 2);
+    assert_string_equal(rows->ranked[0].stacks[0].function, "func_dealloc");
+    assert_int_equal(rows->ranked[0].stacks[1].hits, 9);
+    assert_string_equal(rows->ranked[0].place, "app.py:22 in Service.handle");
+    assert_int_equal(rows->ranked[1].stack_count, 1);
+    assert_int_equal(rows->ranked[1].frame, 0); /* what is not known is no line */
+    assert_string_equal(rows->ranked[1].place, "");
+    release(p, rows);
+}
+
+static void places_are_short(void **state)
+{
+    struct profile *p = sample_new();
+    static const struct {
+        const char *file, *qualname, *label;
+        uint32_t line;
+    } cases[] = {
+        {"/srv/pkg/__init__.py", "load.<locals>.inner", "pkg/__init__.py:31 in inner", 31},
+        {"__main__.py", "<module>", "__main__.py:1 in <module>", 1},
+        {"app.py", "a.<locals>.B.c", "app.py in B.c", 0},
+        {"", "[truncated]", "[truncated]", 0},
+        {"/", "f", "f", 3},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *label = frame_label(p, sample_frame(p, cases[i].file, cases[i].qualname, cases[i].line));
+
+        assert_string_equal(label, cases[i].label);
+        free(label);
+    }
+    profile_free(p);
+}
+
 static void rows_of_one_line_are_marked(void **state)
 {
     static const struct {
@@ -563,6 +619,8 @@ int main(void)
         cmocka_unit_test(filters_leave_the_sums),
         cmocka_unit_test(contended_objects_are_ranked),
         cmocka_unit_test(one_thread_is_no_contention),
+        cmocka_unit_test(stacks_are_summed_to_rows),
+        cmocka_unit_test(places_are_short),
         cmocka_unit_test(rows_of_one_line_are_marked),
         cmocka_unit_test(lines_connect_rows),
         cmocka_unit_test(a_shared_name_is_no_shared_object),
