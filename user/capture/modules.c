@@ -63,23 +63,20 @@ static int put_table(struct session *session, uint32_t number)
     return status;
 }
 
-/* Takes the file where it becomes a module. The probes count from the moment when they are there, and BPF must know by
- * then where the module is. */
+/* Takes the file where it becomes a module. */
 static int add(struct session *session, uint32_t number, struct elf_file **file, const struct mapping *mapping,
-               const char *open_path, uint64_t mapped_ns)
+               const char *open_path)
 {
     struct session_module module = {.code = {.link = -1}};
     int binary = session_binary_of(session, *file, mapping->path);
     const struct scan *scan;
-    size_t count = arrlenu(session->targets[number].modules);
-    int status;
 
     if (binary < 0 || session_fill_binary(session, binary))
         return -1;
     scan = session->binaries[binary].scan;
     if (!arrlenu(scan->operations) && !arrlenu(scan->callers))
         return 0;
-    if (count == ABI_MODULES)
+    if (arrlenu(session->targets[number].modules) == ABI_MODULES)
         return fail("cannot look into more than %d modules of a process", ABI_MODULES);
     module.code.binary = binary;
     module.code.bias = elf_file_bias(*file, mapping->start, mapping->offset);
@@ -88,26 +85,35 @@ static int add(struct session *session, uint32_t number, struct elf_file **file,
     module.start = scan->text_start + module.code.bias;
     module.end = scan->text_end + module.code.bias;
     module.path = strdup(mapping->path);
+    module.open_path = strdup(open_path);
     module.file = *file;
     *file = NULL;
     arrput(session->targets[number].modules, module);
-    status = put_table(session, number);
-    if (!status && arrlenu(session->binaries[binary].armed))
-        status = session_attach(session, number, &session->targets[number].modules[count].code, module.file, open_path);
-    session->targets[number].modules[count].failed = status != 0;
-    elf_file_rest(module.file);
-    session->targets[number].modules[count].late_ns = mapped_ns ? now_ns() - mapped_ns : 0;
-    return status;
+    return 0;
 }
 
-static void look_into(struct session *session, uint32_t number, const struct mapping *mapping, uint64_t mapped_ns)
+static void attach(struct session *session, uint32_t number, size_t index, uint64_t mapped_ns)
+{
+    struct session_target *target = &session->targets[number];
+    struct session_module *module = &target->modules[index];
+
+    if (arrlenu(session->binaries[module->code.binary].armed) &&
+        session_attach(session, number, &module->code, module->file, module->open_path)) {
+        warn("cannot count in '%s': %s", module->path, last_failure());
+        module->failed = true;
+    }
+    module->late_ns = mapped_ns ? now_ns() - mapped_ns : 0;
+    elf_file_rest(module->file);
+}
+
+static void look_into(struct session *session, uint32_t number, const struct mapping *mapping)
 {
     char open_path[PATH_MAX];
     struct elf_file *file;
 
     process_mapping_file(&session->targets[number].process, mapping, open_path, sizeof(open_path));
     file = elf_file_open_as(open_path, mapping->path);
-    if (file && modules_uses_python(file) && add(session, number, &file, mapping, open_path, mapped_ns))
+    if (file && modules_uses_python(file) && add(session, number, &file, mapping, open_path))
         warn("cannot count in '%s': %s", mapping->path, last_failure());
     elf_file_close(file); /* what is no ELF file, or has gone, has no references to count */
 }
@@ -116,6 +122,7 @@ void modules_refresh(struct session *session, uint32_t number, uint64_t mapped_n
 {
     struct session_target *target = &session->targets[number];
     const struct process *process = &target->process;
+    size_t before = arrlenu(target->modules);
 
     if (process_refresh(&target->process))
         return;
@@ -127,9 +134,17 @@ void modules_refresh(struct session *session, uint32_t number, uint64_t mapped_n
         arrput(target->seen,
                ((struct session_file){mapping->inode, mapping->dev_major, mapping->dev_minor}));
         if (strcmp(mapping->path, target->interpreter.path) != 0)
-            look_into(session, number, mapping, mapped_ns);
+            look_into(session, number, mapping);
         session_catch_up(session, 0);
     }
+    if (arrlenu(target->modules) == before)
+        return;
+    /* Probes count from the moment when they are there: BPF must know by then where the modules are. */
+    if (put_table(session, number) || tables_commit(&session->bpf->tables))
+        warn("cannot tell modules apart: %s", last_failure());
+    for (size_t i = before; i < arrlenu(target->modules); i++)
+        attach(session, number, i, mapped_ns);
+    session_catch_up(session, 0);
 }
 
 const struct session_module *modules_at(const struct session_target *target, uint64_t address)
@@ -148,6 +163,7 @@ void modules_free(struct session_target *target)
             close(target->modules[i].code.link);
         elf_file_close(target->modules[i].file);
         free(target->modules[i].path);
+        free(target->modules[i].open_path);
     }
     arrfree(target->modules);
     arrfree(target->seen);

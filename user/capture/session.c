@@ -360,7 +360,8 @@ static int fill_target(struct session *session, uint32_t number)
         .runtime = interpreter->runtime,
         .tls = elf_file_thread_symbol(interpreter->file, "_Py_tss_tstate"),
     };
-    if (session_fill_binary(session, target->code.binary) || update(session->bpf->skeleton->maps.layouts, number, &layout) ||
+    if (session_fill_binary(session, target->code.binary) || tables_commit(&session->bpf->tables) ||
+        update(session->bpf->skeleton->maps.layouts, number, &layout) ||
         update(session->bpf->skeleton->maps.targets, number, &target->state))
         return -1;
     return fill_types(session, number);
@@ -981,6 +982,7 @@ void session_free(struct session *session)
     bpf_link__destroy(session->bpf->on_exec);
     bpf_link__destroy(session->bpf->on_fork);
     close_loaders(session);
+    tables_free(&session->bpf->tables);
     hotref_bpf__destroy(session->bpf->skeleton);
     free(session->bpf);
     free(session);

@@ -35,6 +35,7 @@ struct session_module {
     struct session_code code;
     struct elf_file *file;
     char *path;                   /* as the process sees it */
+    char *open_path;              /* how to open it from here, while the process lives */
     uint64_t start, end;          /* of its code, in the process */
     bool failed;                  /* its probes could not be placed */
     uint64_t late_ns;             /* so long it was mapped before it was counted in; 0 if that was from its start */

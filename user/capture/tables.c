@@ -1,5 +1,8 @@
 #include "capture/tables.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,7 +28,7 @@ static int fill(int table, const void *values, uint32_t count)
     return status;
 }
 
-/* Makes a table of the values and gives it to the outer map as number. An empty one stands for none at all. */
+/* Makes a table of the values, for the outer map's element of that number. An empty one stands for none at all. */
 static int put(struct tables *tables, int outer, uint32_t number, const char *name, const void *values, size_t size,
                uint32_t count)
 {
@@ -37,10 +40,8 @@ static int put(struct tables *tables, int outer, uint32_t number, const char *na
     table = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(uint32_t), size, count, &options);
     if (table < 0)
         return fail_errno("cannot make a BPF map of %u %s", count, name);
-    status = fill(table, values, count) || bpf_map_update_elem(outer, &number, &table, BPF_ANY)
-                 ? fail_errno("cannot fill the BPF map of %s", name)
-                 : 0;
-    close(table);
+    status = fill(table, values, count) ? fail_errno("cannot fill the BPF map of %s", name) : 0;
+    arrput(tables->filled, ((struct table){outer, number, table}));
     tables->bytes += ((size + 7) & ~(size_t)7) * count;
     return status;
 }
@@ -80,4 +81,63 @@ int tables_put_binary(struct tables *tables, uint32_t binary, const struct scan 
 int tables_put_modules(struct tables *tables, uint32_t target, const struct abi_module *modules, size_t count)
 {
     return put(tables, tables->modules, target, "modules", modules, sizeof(*modules), count);
+}
+
+/* What is handed over through one outer map. */
+struct handover {
+    pthread_t thread;
+    int outer;
+    uint32_t *numbers; /* stb_ds arrays */
+    int *fds;
+    int reason;        /* errno */
+};
+
+static void *hand_over(void *argument)
+{
+    struct handover *handover = argument;
+    uint32_t count = arrlenu(handover->numbers);
+    LIBBPF_OPTS(bpf_map_batch_opts, options);
+
+    if (count && bpf_map_update_batch(handover->outer, handover->numbers, handover->fds, &count, &options))
+        handover->reason = errno;
+    return NULL;
+}
+
+/* The kernel waits for all programs that may still use the old table, with each map anew: so for all maps at once. */
+int tables_commit(struct tables *tables)
+{
+    struct handover each[] = {{.outer = tables->sites}, {.outer = tables->callers}, {.outer = tables->chunks},
+                              {.outer = tables->modules}};
+    size_t count = sizeof(each) / sizeof(each[0]);
+    bool started[sizeof(each) / sizeof(each[0])] = {false};
+    int reason = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < arrlenu(tables->filled); j++) {
+            if (tables->filled[j].outer != each[i].outer)
+                continue;
+            arrput(each[i].numbers, tables->filled[j].number);
+            arrput(each[i].fds, tables->filled[j].fd);
+        }
+        started[i] = pthread_create(&each[i].thread, NULL, hand_over, &each[i]) == 0;
+        if (!started[i])
+            hand_over(&each[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (started[i])
+            pthread_join(each[i].thread, NULL);
+        reason = each[i].reason ? each[i].reason : reason;
+        arrfree(each[i].numbers);
+        arrfree(each[i].fds);
+    }
+    tables_free(tables);
+    errno = reason;
+    return reason ? fail_errno("cannot hand tables over to BPF") : 0;
+}
+
+void tables_free(struct tables *tables)
+{
+    for (size_t i = 0; i < arrlenu(tables->filled); i++)
+        close(tables->filled[i].fd);
+    arrfree(tables->filled);
 }

@@ -9,9 +9,17 @@
 #include "abi.h"
 #include "probe/scan.h"
 
+/* A table that is filled and not handed over yet. */
+struct table {
+    int outer;
+    uint32_t number;
+    int fd;
+};
+
 struct tables {
     int sites, callers, chunks, modules; /* file descriptors of the outer maps */
     uint64_t bytes;                      /* that the tables hold, in all */
+    struct table *filled;                /* stb_ds array */
 };
 
 /* The sites armed (numbers of scan->operations) and the call sites of a binary. *left_out: call sites that the index
@@ -21,5 +29,9 @@ int tables_put_binary(struct tables *tables, uint32_t binary, const struct scan 
 
 /* The modules of a target, by start; they replace those that were there. */
 int tables_put_modules(struct tables *tables, uint32_t target, const struct abi_module *modules, size_t count);
+
+/* Hands over what was put: only then do the programs see it. */
+int tables_commit(struct tables *tables);
+void tables_free(struct tables *tables);
 
 #endif
