@@ -84,12 +84,201 @@ static void test_damaged_tables(void **state)
     }
 }
 
+/* Reading: SIZE bytes of memory at ADDRESS, nothing around them. */
+
+enum { ADDRESS = 0x10000, SIZE = 0x4000 };
+enum {
+    TYPE_TYPE = ADDRESS,
+    STR_TYPE = ADDRESS + 0x400,
+    BYTES_TYPE = ADDRESS + 0x800,
+    TUPLE_TYPE = ADDRESS + 0xc00,
+    CODE_TYPE = ADDRESS + 0x1000,
+    CODE = ADDRESS + 0x1400,
+    NAME = ADDRESS + 0x2000,
+    FILENAME = ADDRESS + 0x2100,
+    LINES = ADDRESS + 0x2200,
+    KINDS = ADDRESS + 0x2300,
+    NAMES = ADDRESS + 0x2400,
+    VARIABLES = ADDRESS + 0x2500,
+    CONSTS = ADDRESS + 0x2600,
+};
+
+static uint8_t bytes[SIZE];
+
+static int read_bytes(const void *context, uint64_t address, void *into, size_t size)
+{
+    (void)context;
+    if (address < ADDRESS || address > ADDRESS + SIZE || size > ADDRESS + SIZE - address)
+        return -1;
+    memcpy(into, bytes + (address - ADDRESS), size);
+    return 0;
+}
+
+/* As 3.13.5 has it. */
+static const struct layout layout = {
+    .ob_type = 24, .ob_size = 32, .type_flags = 184, .tuple_item = 40, .bytes_size = 32, .bytes_data = 48,
+    .str_length = 32, .str_state = 48, .str_ascii_data = 56, .str_kind_shift = 2, .str_compact_bit = 5,
+    .str_ascii_bit = 6, .code_consts = 40, .code_names = 48, .code_firstlineno = 84, .code_version = 108,
+    .code_localsplusnames = 112, .code_localspluskinds = 120, .code_filename = 128, .code_name = 136,
+    .code_qualname = 144, .code_linetable = 152, .code_adaptive = 208,
+};
+static const struct python_memory memory = {.layout = &layout, .read = read_bytes};
+
+static void put(uint64_t address, const void *from, size_t size)
+{
+    memcpy(bytes + (address - ADDRESS), from, size);
+}
+
+static void put_word(uint64_t address, uint64_t word)
+{
+    put(address, &word, sizeof(word));
+}
+
+static void put_half(uint64_t address, uint32_t half)
+{
+    put(address, &half, sizeof(half));
+}
+
+static void put_type(uint64_t type, uint64_t flags)
+{
+    put_word(type + 24, TYPE_TYPE);
+    put_word(type + 184, flags | PYTHON_READY);
+}
+
+static void put_string(uint64_t address, const char *text)
+{
+    put_word(address + 24, STR_TYPE);
+    put_word(address + 32, strlen(text));
+    put_word(address + 48, 1u << 2 | 1u << 5 | 1u << 6);
+    put(address + 56, text, strlen(text));
+}
+
+static void put_bytes(uint64_t address, const void *from, size_t size)
+{
+    put_word(address + 24, BYTES_TYPE);
+    put_word(address + 32, size);
+    put(address + 48, from, size);
+}
+
+static void put_tuple(uint64_t address, uint64_t size, uint64_t item)
+{
+    put_word(address + 24, TUPLE_TYPE);
+    put_word(address + 32, size);
+    put_word(address + 40, item);
+}
+
+/* def f(f): of 3 code units, with one name, one variable and one constant. */
+static int setup(void **state)
+{
+    (void)state;
+    memset(bytes, 0, sizeof(bytes));
+    put_type(TYPE_TYPE, PYTHON_TYPE);
+    put_type(STR_TYPE, PYTHON_STR);
+    put_type(BYTES_TYPE, PYTHON_BYTES);
+    put_type(TUPLE_TYPE, PYTHON_TUPLE);
+    put_type(CODE_TYPE, 0);
+    put_string(NAME, "f");
+    put_string(FILENAME, "f.py");
+    put_bytes(LINES, "\xd8\x04\x05", 3);
+    put_bytes(KINDS, "\x20", 1);
+    put_tuple(NAMES, 1, NAME);
+    put_tuple(VARIABLES, 1, NAME);
+    put_tuple(CONSTS, 1, 0x1234);
+    put_word(CODE + 24, CODE_TYPE);
+    put_word(CODE + 32, 3);
+    put_word(CODE + 40, CONSTS);
+    put_word(CODE + 48, NAMES);
+    put_half(CODE + 84, 7);
+    put_half(CODE + 108, 99);
+    put_word(CODE + 112, VARIABLES);
+    put_word(CODE + 120, KINDS);
+    put_word(CODE + 128, FILENAME);
+    put_word(CODE + 136, NAME);
+    put_word(CODE + 144, NAME);
+    put_word(CODE + 152, LINES);
+    put(CODE + 208, "\x95\x00\x5b\x01\x24\x00", 6);
+    return 0;
+}
+
+static void test_reads_all_of_it(void **state)
+{
+    struct pycode *code = pycode_read(&memory, CODE);
+
+    (void)state;
+    assert_non_null(code);
+    assert_int_equal(code->version, 99);
+    assert_int_equal(code->firstlineno, 7);
+    assert_string_equal(code->qualname, "f");
+    assert_string_equal(code->filename, "f.py");
+    assert_int_equal(arrlen(code->bytecode), 6);
+    assert_int_equal(code->bytecode[2], 0x5b);
+    assert_int_equal(arrlen(code->names), 1);
+    assert_string_equal(code->variables[0], "f");
+    assert_int_equal(code->kinds[0], PYCODE_LOCAL);
+    assert_int_equal(code->consts[0], 0x1234);
+    assert_int_equal(pycode_line(code, 0), 8); /* one line, +1 */
+    pycode_free(code);
+    pycode_free(NULL);
+}
+
+static void test_refuses_what_does_not_fit_together(void **state)
+{
+    static const struct {
+        uint64_t at, word;
+    } spoiled[] = {
+        {CODE + 24, 0},           /* no object */
+        {CODE + 32, 0},           /* no bytecode, ... */
+        {CODE + 32, 1 << 20},     /* ... or more than is believed, ... */
+        {CODE + 32, UINT64_MAX},
+        {CODE + 32, 0x4000},      /* ... or that is not there */
+        {CODE + 40, LINES},       /* bytes for a tuple */
+        {CODE + 48, UINT64_MAX & ~7ull},
+        {NAMES + 32, UINT64_MAX}, /* a tuple without end */
+        {NAMES + 32, 1 << 13},    /* and one that ends beyond the memory */
+        {KINDS + 32, 2},          /* more kinds than variables */
+        {CODE + 128, 0},
+        {CODE + 144, NAMES},      /* a tuple for a name */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(spoiled) / sizeof(spoiled[0]); i++) {
+        struct pycode *code;
+
+        setup(NULL);
+        put_word(spoiled[i].at, spoiled[i].word);
+        code = pycode_read(&memory, CODE);
+        if (code)
+            fail_msg("case %zu passed for a code object", i);
+    }
+    assert_null(pycode_read(&memory, 0));
+    assert_null(pycode_read(&memory, CODE + 4));
+}
+
+static void test_one_address_may_hold_several(void **state)
+{
+    struct pycode_cache cache = {0};
+    const struct pycode *first = pycode_cached(&cache, &memory, CODE, 99);
+
+    (void)state;
+    assert_non_null(first);
+    assert_ptr_equal(pycode_cached(&cache, &memory, CODE, 99), first);
+    assert_null(pycode_cached(&cache, &memory, CODE, 100)); /* not there yet, and not looked for again */
+    put_half(CODE + 108, 101);
+    put_half(CODE + 84, 70);
+    assert_int_equal(pycode_cached(&cache, &memory, CODE, 101)->firstlineno, 70);
+    assert_int_equal(pycode_cached(&cache, &memory, CODE, 99)->firstlineno, 7);
+    pycode_cache_free(&cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_real_table),
         cmocka_unit_test(test_damaged_tables),
+        cmocka_unit_test_setup(test_reads_all_of_it, setup),
+        cmocka_unit_test_setup(test_refuses_what_does_not_fit_together, setup),
+        cmocka_unit_test_setup(test_one_address_may_hold_several, setup),
     };
 
     return cmocka_run_group_tests_name("pycode", tests, NULL, NULL);
