@@ -97,8 +97,7 @@ class Case:
 
     def builds(self, version, variant=""):
         """Those of an interpreter that the case is for."""
-        speaks = [*self.nothing, *(each.where for each in self.expected)]
-        has_modes = version.startswith("3.13.") and any("3.13 mortal" in where for where in speaks)
+        has_modes = version.startswith("3.13.") and self.is_about_code
         return [Build(version, mortal, variant) for mortal in (False, True)[:1 + has_modes]]
 
     def expected_of(self, build):
@@ -112,6 +111,11 @@ class Case:
 
     def open_reason(self, build):
         return next((reason for where, reason in self.open if build.is_in(where)), None)
+
+    @property
+    def is_about_code(self):
+        """Of functions, classes and modules: what is contended where 3.13 makes nothing immortal."""
+        return any("3.13 mortal" in where for where in [*self.nothing, *(each.where for each in self.expected)])
 
     @property
     def is_control(self):
