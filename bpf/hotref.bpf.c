@@ -946,10 +946,12 @@ static long visit_local(u32 number, struct local_search *search)
 /* Objects */
 
 /* What tells one object from the next one at its address, as far as its type keeps something unchanged. */
-static __always_inline u64 identity(u32 kind, u32 mask, const struct object *object, const struct abi_layout *layout)
+__noinline u64 identity(u32 kind, u32 mask, const struct object *object, const struct abi_layout *layout)
 {
     u64 sum = 0;
 
+    if (!object || !layout)
+        return 0;
     if (mask & 1)
         sum += object->words[0] * 0x9e3779b97f4a7c15ull;
     if (mask & 2)
