@@ -270,7 +270,7 @@ static __always_inline void count_stat(u32 which, u64 by)
     u64 *stat = bpf_map_lookup_elem(&stats, &which);
 
     if (stat)
-        *stat += by;
+        __sync_fetch_and_add(stat, by); /* another thread's program may come in between on this CPU */
 }
 
 static __always_inline u64 read_u64(u64 address)
@@ -1621,8 +1621,10 @@ static __always_inline void take_hit(struct hit *hit, u64 cookie, u32 tid)
     u32 which = 0;
 
     if (ABI_SITE_BINARY(ABI_COOKIE_SITE(cookie)) != hit->target->binary) {
-        if (!find_module(hit->number, hit->ctx->rip, &scratch->module))
+        if (!find_module(hit->number, hit->ctx->rip, &scratch->module)) {
+            count_stat(ABI_STAT_LOST, is_operation(hit));
             return;
+        }
         hit->bias = scratch->module.bias;
     }
     copy_regs(hit);

@@ -29,6 +29,12 @@ def test_the_status_is_that_of_the_command(hotref, plain_python):
     assert (ended["how"], ended["status"]) == ("exit", 7)
 
 
+def test_the_command_has_the_priority_that_it_would_have_without(hotref, plain_python):
+    recording = hotref.record("--", plain_python.path, "-c", "import os; print(os.nice(0))")
+
+    assert int(recording.stdout) == os.nice(0)
+
+
 def test_the_status_tells_the_signal_that_ended_the_command(hotref, plain_python):
     recording = hotref.record("--", plain_python.path, "-c", "import os; os.kill(os.getpid(), 15)")
 

@@ -247,9 +247,11 @@ int session_fill_binary(struct session *session, uint32_t number)
 
     if (binary->filled)
         return 0;
+    if (tables_put_binary(&session->bpf->tables, number, binary->scan, binary->armed, arrlenu(binary->armed),
+                          &binary->callers_left_out))
+        return -1;
     binary->filled = true;
-    return tables_put_binary(&session->bpf->tables, number, binary->scan, binary->armed, arrlenu(binary->armed),
-                             &binary->callers_left_out);
+    return 0;
 }
 
 static struct abi_layout abi_layout_of(const struct layout *layout)

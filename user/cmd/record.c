@@ -492,8 +492,9 @@ static int run_command(struct session *session, const struct options *options, s
 {
     struct launch *launch = &state->launch;
 
-    /* The child becomes the invoking user, which hotref cannot make of it any more once it has dropped its privileges. */
-    if (session_open(session) || launch_prepare(options->command, &options->account, launch) || drop(options) ||
+    /* The child becomes the invoking user, which hotref cannot make of it any more once it has dropped its privileges;
+     * and it comes before the session, whose priority is none of the command's. */
+    if (launch_prepare(options->command, &options->account, launch) || session_open(session) || drop(options) ||
         session_follow(session, launch->pid, true) || launch_go(options->command, launch) ||
         watch_command(session, options, state)) {
         launch_kill(launch);
