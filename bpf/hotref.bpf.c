@@ -982,7 +982,7 @@ static __always_inline void describe_dict(struct abi_event *event, u64 dict, con
     read_text(&event->text[0], dict_value(dict, WORD_NAME, 8, layout), layout);
     if (!keys || bpf_probe_read_user(head, sizeof(head), (void *)keys))
         return;
-    entry = keys + 32 + (1ull << (head[9] & 31));
+    entry = keys + DICT_HEAD + (1ull << (head[9] & 31));
     stride = head[10] ? 16 : 24;
     if (entries_in(head) > 0)
         read_text(&event->text[1], read_u64(entry + stride - 16), layout);

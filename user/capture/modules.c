@@ -3,21 +3,13 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "capture/session_bpf.h"
 #include "target/interpreter.h"
 #include "util/array.h"
+#include "util/clock.h"
 #include "util/error.h"
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + now.tv_nsec;
-}
 
 static bool was_seen(const struct session_target *target, const struct mapping *mapping)
 {
@@ -102,7 +94,7 @@ static void attach(struct session *session, uint32_t number, size_t index, uint6
         warn("cannot count in '%s': %s", module->path, last_failure());
         module->failed = true;
     }
-    module->late_ns = mapped_ns ? now_ns() - mapped_ns : 0;
+    module->late_ns = mapped_ns ? clock_ns(CLOCK_MONOTONIC) - mapped_ns : 0;
     elf_file_rest(module->file);
 }
 

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -21,6 +20,7 @@
 #include "probe/cache.h"
 #include "probe/plan.h"
 #include "util/array.h"
+#include "util/clock.h"
 #include "util/error.h"
 
 #define BREAKPOINT 0xcc
@@ -35,14 +35,6 @@
 #define NAME_WAIT_MS 5
 #define LOOK_NS 500000000u
 #define MOST_ROWS 65536 /* kept on the user side, before cold ones are folded */
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + now.tv_nsec;
-}
 
 struct session *session_new(void)
 {
@@ -694,16 +686,16 @@ int session_arm(struct session *session)
             return -1;
     }
     if (!session->armed_at_ns)
-        session->armed_at_ns = now_ns();
+        session->armed_at_ns = clock_ns(CLOCK_MONOTONIC);
     return 0;
 }
 
 /* Where the loader does not tell of mappings, they are looked at from time to time. */
 static bool must_look(struct session *session)
 {
-    if (now_ns() - session->bpf->looked_ns < LOOK_NS)
+    if (clock_ns(CLOCK_MONOTONIC) - session->bpf->looked_ns < LOOK_NS)
         return false;
-    session->bpf->looked_ns = now_ns();
+    session->bpf->looked_ns = clock_ns(CLOCK_MONOTONIC);
     return true;
 }
 
@@ -941,7 +933,7 @@ int session_stop(struct session *session)
     for (size_t i = 0; i < arrlenu(session->targets); i++)
         refresh_threads(&session->targets[i]);
     observe_pause(session, true);
-    session->stopped_at_ns = now_ns();
+    session->stopped_at_ns = clock_ns(CLOCK_MONOTONIC);
     for (size_t i = 0; i < arrlenu(session->targets); i++)
         detach_target(&session->targets[i]);
     let_all_go(session);

@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "resolve/holders.h"
 #include "util/array.h"
+#include "util/clock.h"
 
 #define MOST_HELD 16384          /* objects that are kept in mind */
 #define MOST_TRIES 5             /* while memory changes under the walk */
@@ -36,14 +36,6 @@ struct held {
     double allowance, cost;      /* nanoseconds; of the last look */
     uint64_t filled_at, looked_at, again_at; /* monotonic clock */
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + now.tv_nsec;
-}
 
 static void *start(void)
 {
