@@ -186,6 +186,7 @@ static int print(const struct report *report, const struct profile *profile, FIL
     struct emit_options options = {.all = report->all,
                                    .notable = report->rows < 0,
                                    .stacks = (size_t)report->stacks,
+                                   .key = report->key,
                                    .explain_row = (size_t)report->explain_row,
                                    .input = usual ? NULL : report->input};
     struct rows_options choice = {
@@ -270,6 +271,8 @@ const struct command command_report = {
             "                       explain: what happens in the hottest rows, and what to do about it\n"
             "                       json: one object with everything\n"
             "                       csv: a line for each row, as RFC 4180 says\n"
+            "                       folded: stacks and objects, for flamegraph.pl and speedscope; -k says by what\n"
+            "                       they are weighed (default: ops)\n"
             "  -o, --output FILE    where to write (default: stdout); no symbolic link is followed\n"
             "  -k, --sort KEY       what to sort by: ops, decrefs, increfs, threads, retries, bounces\n"
             "                       or handoffs\n"

@@ -8,7 +8,7 @@
 #define SUMMARY_ROWS 10
 #define USUAL_WIDTH 80
 
-const struct emitter *const emitters[] = {&emit_table, &emit_explain, &emit_json, &emit_csv, NULL};
+const struct emitter *const emitters[] = {&emit_table, &emit_explain, &emit_json, &emit_csv, &emit_folded, NULL};
 
 const struct emitter *emitter_find(const char *name)
 {

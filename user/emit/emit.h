@@ -14,6 +14,7 @@ struct emit_options {
     size_t stacks; /* so many Python stacks under each row; 0: none */
     bool notable;       /* of what is explained: no more rows than matter */
     size_t explain_row; /* explain this ranked row alone, from 1; 0: those that matter */
+    const struct metric *key; /* that was asked for; NULL: none was */
     const char *input; /* the profile's path, for a hint of what to type; NULL where it is the default one */
 };
 
@@ -25,7 +26,7 @@ struct emitter {
                 FILE *out);
 };
 
-extern const struct emitter emit_table, emit_explain, emit_json, emit_csv;
+extern const struct emitter emit_table, emit_explain, emit_json, emit_csv, emit_folded;
 extern const struct emitter *const emitters[];        /* ends with NULL */
 const struct emitter *emitter_find(const char *name); /* NULL if there is none */
 

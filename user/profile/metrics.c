@@ -43,17 +43,17 @@ static uint64_t handoffs(const struct row *row)
 }
 
 const struct metric metrics[] = {
-    {"ops", "OPS", "reference-count operations by threads that do not own the object", true, row_ops},
-    {"decrefs", "DECREFS", "those of the operations that decrement", true, decrefs},
-    {"increfs", "INCREFS", "those of the operations that increment, as far as they were counted", true, increfs},
-    {"threads", "THREADS", "distinct threads that did them", true, threads},
-    {"retries", "RETRIES", "attempts that failed, as another thread got in between", false, retries},
-    {"bounces", "BOUNCES", "operations right after one on the same object from another CPU", false, bounces},
-    {"handoffs", "HANDOFFS", "decrements that queued the object for the thread that owns it", true, handoffs},
+    {"ops", "OPS", "reference-count operations by threads that do not own the object", true, row_ops, true},
+    {"decrefs", "DECREFS", "those of the operations that decrement", true, decrefs, true},
+    {"increfs", "INCREFS", "those of the operations that increment, as far as they were counted", true, increfs, true},
+    {"threads", "THREADS", "distinct threads that did them", true, threads, false},
+    {"retries", "RETRIES", "attempts that failed, as another thread got in between", false, retries, true},
+    {"bounces", "BOUNCES", "operations right after one on the same object from another CPU", false, bounces, true},
+    {"handoffs", "HANDOFFS", "decrements that queued the object for the thread that owns it", true, handoffs, true},
 };
 const struct metric metric_usual = {
     "references", "REFERENCES", "the larger of decrefs and increfs: references that were taken, dropped or both", true,
-    references};
+    references, false};
 const size_t metric_count = sizeof(metrics) / sizeof(metrics[0]);
 
 const struct metric *metric_find(const char *key)

@@ -72,6 +72,7 @@ struct metric {
     const char *meaning;    /* one sentence for --help and docs */
     bool exact;             /* the same in every run: may be gated */
     uint64_t (*of)(const struct row *row);
+    bool sums;              /* a row's is the sum of its parts' */
 };
 extern const struct metric metrics[];
 /* What rows are sorted by unless somebody asks for a key. Increments are counted in part only, and an object whose own

@@ -170,6 +170,33 @@ char *frame_label(const struct profile *profile, uint32_t frame)
     return length < 0 ? NULL : label;
 }
 
+char *frame_name(const struct profile *profile, uint32_t frame, bool line)
+{
+    const struct profile_frame *at = &profile->frames[frame];
+    const char *name = profile_string(profile, at->qualname), *file = short_file(profile_string(profile, at->file));
+    char *text;
+    int length;
+
+    if (!*file)
+        length = asprintf(&text, "%s", name);
+    else if (!line || !at->line)
+        length = asprintf(&text, "%s (%s)", name, file);
+    else
+        length = asprintf(&text, "%s (%s:%u)", name, file, at->line);
+    return length < 0 ? NULL : text;
+}
+
+char *frame_place(const struct profile *profile, uint32_t frame, bool line)
+{
+    const struct profile_frame *at = &profile->frames[frame];
+    const char *file = profile_string(profile, at->file);
+    char *text;
+
+    if (!line || !at->line)
+        return strdup(file);
+    return asprintf(&text, "%s:%u", file, at->line) < 0 ? NULL : text;
+}
+
 void row_add_stacks(const struct stack_index *index, struct rows *rows, struct row *row,
                     const struct profile_stack **stacks, size_t count)
 {

@@ -1,0 +1,16 @@
+/* Folded stacks, as flamegraph.pl, difffolded.pl and speedscope read them. */
+#ifndef HOTREF_EMIT_FOLDED_H
+#define HOTREF_EMIT_FOLDED_H
+
+#include <stdio.h>
+
+#include "profile/flame.h"
+
+/* What stacks are weighed by where a key was asked for, or none (NULL); NULL with a failure for what does not sum up. */
+const struct metric *stack_metric(const struct metric *key);
+
+/* A line for each leaf that is worth something: "root;..;leaf WEIGHT" or, of both sides, "root;..;leaf BEFORE AFTER".
+ * Ordered by their text. Returns 0, or -1 with a failure. */
+int folded_print(const struct flame *tree, const struct metric *metric, bool both, FILE *out);
+
+#endif

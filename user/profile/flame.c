@@ -1,0 +1,486 @@
+#include "profile/flame.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profile/entry.h"
+#include "profile/number.h"
+#include "profile/stacks.h"
+#include "util/array.h"
+#include "util/error.h"
+
+/* Texts, each kept once. */
+struct flame_words {
+    char *key;
+    uint32_t value; /* told apart by this number */
+};
+
+/* What tells siblings apart; names are numbers of words. */
+struct child {
+    uint32_t parent, kind, name, place;
+};
+struct flame_children {
+    struct child key;
+    uint32_t value; /* node */
+};
+
+/* One call of flame_add(). */
+struct grower {
+    struct flame *tree;
+    const struct profile *profile;
+    unsigned side;
+    uint32_t *places;    /* by node of the profile: that of the tree, 0 where none is known yet */
+    bool addresses;
+    uint32_t *path;      /* stb_ds array, and those below: scratch */
+    const struct row_stack **stacks;
+    struct share *shares;
+};
+
+/* One stack's part of a count. */
+struct share {
+    uint64_t part;
+    unsigned __int128 remainder;
+    size_t number;
+};
+
+struct flame *flame_new(bool lines)
+{
+    struct flame *tree = calloc(1, sizeof(*tree));
+
+    if (!tree)
+        return NULL;
+    tree->lines = lines;
+    sh_new_arena(tree->words);
+    arrput(tree->nodes, ((struct flame_node){.name = "all", .place = ""}));
+    return tree;
+}
+
+void flame_free(struct flame *tree)
+{
+    if (!tree)
+        return;
+    arrfree(tree->nodes);
+    hmfree(tree->children);
+    shfree(tree->words);
+    free(tree);
+}
+
+/* The tree's own copy. */
+static const char *word(struct flame *tree, const char *text, uint32_t *number)
+{
+    ptrdiff_t known = shgeti(tree->words, text);
+
+    if (known < 0) {
+        shput(tree->words, text, (uint32_t)shlenu(tree->words));
+        known = shgeti(tree->words, text);
+    }
+    *number = tree->words[known].value;
+    return tree->words[known].key;
+}
+
+/* The node below parent, made where there is none yet. */
+static uint32_t descend(struct flame *tree, uint32_t parent, enum flame_kind kind, const char *name, const char *place)
+{
+    struct child child = {.parent = parent, .kind = kind};
+    struct flame_node node = {.parent = parent, .kind = kind};
+    uint32_t number;
+    ptrdiff_t known;
+
+    node.name = word(tree, *name ? name : "?", &child.name);
+    node.place = word(tree, place, &child.place);
+    known = hmgeti(tree->children, child);
+    if (known >= 0)
+        return tree->children[known].value;
+    number = (uint32_t)arrlenu(tree->nodes);
+    arrput(tree->nodes, node);
+    hmput(tree->children, child, number);
+    return number;
+}
+
+static int no_memory(void)
+{
+    return fail("cannot build the flame graph: out of memory");
+}
+
+static int descend_to_frame(struct flame *tree, const struct profile *profile, uint32_t frame, uint32_t *at)
+{
+    char *name = frame_name(profile, frame, tree->lines), *place = frame_place(profile, frame, tree->lines);
+    bool noted = !profile->frames[frame].file; /* "[truncated]" */
+
+    if (name && place)
+        *at = descend(tree, *at, noted ? FLAME_NOTE : FLAME_PYTHON, name, place);
+    free(name);
+    free(place);
+    return name && place ? 0 : no_memory();
+}
+
+/* The tree's node of a stack of the profile. */
+static int descend_stack(struct grower *grower, uint32_t node, uint32_t *at)
+{
+    const struct profile *profile = grower->profile;
+
+    arrsetlen(grower->path, 0);
+    for (; node && !grower->places[node]; node = profile->nodes[node].parent)
+        arrput(grower->path, node);
+    *at = node ? grower->places[node] : 0;
+    while (arrlenu(grower->path)) {
+        node = arrpop(grower->path);
+        if (descend_to_frame(grower->tree, profile, profile->nodes[node].frame, at))
+            return -1;
+        grower->places[node] = *at;
+    }
+    return 0;
+}
+
+/* "func_dealloc", "take (counting.so)" */
+static char *function_name(const struct row_site *site)
+{
+    const char *last = strrchr(site->binary, '/');
+    char *name;
+    int length;
+
+    if (site->in_module && *site->function)
+        length = asprintf(&name, "%s (%s)", site->function, last ? last + 1 : site->binary);
+    else
+        length = asprintf(&name, "%s", *site->function ? site->function : "[unknown C function]");
+    return length < 0 ? NULL : name;
+}
+
+/* "instance of app.Config (...)" and "code f" say of which type they are. */
+static bool names_type(const char *object, const char *type)
+{
+    static const char instance[] = "instance of ";
+    size_t length = strlen(type);
+
+    if (strncmp(object, instance, sizeof(instance) - 1) == 0)
+        object += sizeof(instance) - 1;
+    return strncmp(object, type, length) == 0 && (!object[length] || object[length] == ' ');
+}
+
+/* The number of objects in a fold differs between runs, and so is no part of what it is called. */
+static char *object_name(const struct row *row, bool addresses)
+{
+    const char *object = row->fold ? "others" : addresses ? row->label : row->object;
+    const char *field = *row->field ? row->field : "unknown field";
+    bool typed = names_type(object, row->type) || !*row->type;
+    char *name;
+
+    return asprintf(&name, "%s (%s%s%s)", field, typed ? "" : row->type, typed ? "" : " ", object) < 0 ? NULL : name;
+}
+
+static int largest_remainder_first(const void *left, const void *right)
+{
+    const struct share *a = left, *b = right;
+
+    return (a->remainder < b->remainder) - (a->remainder > b->remainder) ?: compare(a->number, b->number);
+}
+
+static int by_number(const void *left, const void *right)
+{
+    return compare(((const struct share *)left)->number, ((const struct share *)right)->number);
+}
+
+/* Shares total out among the stacks at hand, whose hits sum up to more than 0. */
+static void share_out(struct grower *grower, uint64_t total)
+{
+    unsigned __int128 hits = 0;
+    uint64_t left = total;
+
+    for (size_t i = 0; i < arrlenu(grower->stacks); i++)
+        hits += grower->stacks[i]->hits;
+    arrsetlen(grower->shares, arrlenu(grower->stacks));
+    for (size_t i = 0; i < arrlenu(grower->stacks); i++) {
+        unsigned __int128 product = (unsigned __int128)total * grower->stacks[i]->hits;
+
+        grower->shares[i] = (struct share){(uint64_t)(product / hits), product % hits, i};
+        left -= grower->shares[i].part;
+    }
+    array_sort(grower->shares, largest_remainder_first);
+    for (size_t i = 0; i < left; i++)
+        grower->shares[i].part++;
+    array_sort(grower->shares, by_number);
+}
+
+#define COUNTERS 5
+static uint64_t *counter(struct flame_counts *counts, size_t number)
+{
+    uint64_t *const all[COUNTERS] = {&counts->decrefs, &counts->increfs, &counts->handoffs, &counts->retries,
+                                     &counts->bounces};
+
+    return all[number];
+}
+
+static uint32_t leaf_below(struct grower *grower, uint32_t at, const char *function, const char *object, uint32_t row)
+{
+    uint32_t leaf = descend(grower->tree, descend(grower->tree, at, FLAME_FUNCTION, function, ""), FLAME_OBJECT, object, "");
+    struct flame_node *node = &grower->tree->nodes[leaf];
+
+    if (!node->row[grower->side])
+        node->row[grower->side] = row + 1;
+    return leaf;
+}
+
+/* All that one C function did to the row's object goes below the stacks at hand. */
+static int add_below_stacks(struct grower *grower, struct flame_counts *counts, const char *function, const char *object,
+                            uint32_t row)
+{
+    uint32_t *leaves = NULL, at = 0;
+
+    for (size_t i = 0; i < arrlenu(grower->stacks); i++) {
+        if (descend_stack(grower, grower->stacks[i]->node, &at)) {
+            arrfree(leaves);
+            return -1;
+        }
+        arrput(leaves, leaf_below(grower, at, function, object, row));
+    }
+    for (size_t number = 0; number < COUNTERS; number++) {
+        share_out(grower, *counter(counts, number));
+        for (size_t i = 0; i < arrlenu(leaves); i++)
+            *counter(&grower->tree->nodes[leaves[i]].own[grower->side], number) += grower->shares[i].part;
+    }
+    arrfree(leaves);
+    return 0;
+}
+
+static void add_without_stack(struct grower *grower, struct flame_counts *counts, const char *function,
+                              const char *object, uint32_t row)
+{
+    uint32_t at = descend(grower->tree, 0, FLAME_NOTE, "[no Python stack seen]", "");
+    uint32_t leaf = leaf_below(grower, at, function, object, row);
+
+    for (size_t number = 0; number < COUNTERS; number++)
+        *counter(&grower->tree->nodes[leaf].own[grower->side], number) += *counter(counts, number);
+}
+
+/* What the row's sites in the C function of its site number first did, unless an earlier one is in it too. */
+static bool sum_function(const struct row *row, uint32_t first, struct flame_counts *counts)
+{
+    const char *function = row->sites[first].function;
+
+    *counts = (struct flame_counts){0};
+    for (uint32_t i = 0; i < row->site_count; i++) {
+        const struct row_site *site = &row->sites[i];
+
+        if (strcmp(site->function, function) != 0)
+            continue;
+        if (i < first)
+            return false;
+        counts->decrefs += site->decrefs;
+        counts->increfs += site->increfs;
+        counts->handoffs += site->handoffs;
+        counts->retries += site->retries;
+        counts->bounces += site->bounces;
+    }
+    return true;
+}
+
+static void find_stacks(struct grower *grower, const struct row *row, const char *function)
+{
+    arrsetlen(grower->stacks, 0);
+    for (uint32_t i = 0; i < row->stack_count; i++) {
+        if (row->stacks[i].hits && strcmp(row->stacks[i].function, function) == 0)
+            arrput(grower->stacks, &row->stacks[i]);
+    }
+}
+
+static int add_function(struct grower *grower, const struct row *row, uint32_t site, const char *object, uint32_t number)
+{
+    struct flame_counts counts;
+    char *function;
+    int status = 0;
+
+    if (!sum_function(row, site, &counts))
+        return 0;
+    function = function_name(&row->sites[site]);
+    if (!function)
+        return no_memory();
+    find_stacks(grower, row, row->sites[site].function);
+    if (arrlenu(grower->stacks))
+        status = add_below_stacks(grower, &counts, function, object, number);
+    else
+        add_without_stack(grower, &counts, function, object, number);
+    free(function);
+    return status;
+}
+
+static int add_row(struct grower *grower, const struct row *row, uint32_t number)
+{
+    char *object = object_name(row, grower->addresses);
+    int status = object ? 0 : no_memory();
+
+    for (uint32_t i = 0; !status && i < row->site_count; i++)
+        status = add_function(grower, row, i, object, number);
+    free(object);
+    return status;
+}
+
+int flame_add(struct flame *tree, unsigned side, const struct profile *profile, const struct row *rows, size_t count,
+             uint32_t first, bool addresses)
+{
+    struct grower grower = {.tree = tree, .profile = profile, .side = side, .addresses = addresses};
+    int status = 0;
+
+    grower.places = calloc(arrlenu(profile->nodes) + 1, sizeof(*grower.places));
+    if (!grower.places)
+        return no_memory();
+    for (size_t i = 0; !status && i < count; i++)
+        status = add_row(&grower, &rows[i], first + (uint32_t)i);
+    free(grower.places);
+    arrfree(grower.path);
+    arrfree(grower.stacks);
+    arrfree(grower.shares);
+    return status;
+}
+
+static size_t up_to(size_t count, size_t most)
+{
+    return most && count > most ? most : count;
+}
+
+struct flame *flame_of_rows(const struct profile *profile, const struct rows *rows, size_t max_rows, bool all)
+{
+    size_t ranked = up_to(arrlenu(rows->ranked), max_rows), single = all ? up_to(arrlenu(rows->single), max_rows) : 0;
+    struct flame *tree = flame_new(true);
+
+    if (!tree)
+        no_memory();
+    if (tree && !flame_add(tree, 0, profile, rows->ranked, ranked, 0, rows->by_object) &&
+        !flame_add(tree, 0, profile, rows->single, single, (uint32_t)ranked, rows->by_object))
+        return tree;
+    flame_free(tree);
+    return NULL;
+}
+
+uint64_t flame_weight(const struct flame_counts *counts, const struct metric *metric)
+{
+    struct row row = {.decrefs = counts->decrefs,
+                      .increfs = counts->increfs,
+                      .handoffs = counts->handoffs,
+                      .retries = counts->retries,
+                      .bounces = counts->bounces};
+
+    return metric->of(&row);
+}
+
+uint64_t *flame_totals(const struct flame *tree, unsigned side, const struct metric *metric)
+{
+    size_t count = arrlenu(tree->nodes);
+    uint64_t *totals = calloc(count, sizeof(*totals));
+
+    if (!totals) {
+        no_memory();
+        return NULL;
+    }
+    for (size_t i = count; i-- > 0;) {
+        totals[i] += flame_weight(&tree->nodes[i].own[side], metric);
+        if (i)
+            totals[tree->nodes[i].parent] += totals[i];
+    }
+    return totals;
+}
+
+/* A node on its way to being kept or not. */
+struct candidate {
+    uint64_t worth;
+    uint32_t node;
+};
+
+/* Parents are worth what their children are at least, and have lower numbers: they stand before them. */
+static int dearest_first(const void *left, const void *right)
+{
+    const struct candidate *a = left, *b = right;
+
+    return compare(b->worth, a->worth) ?: compare(a->node, b->node);
+}
+
+/* The larger of both sides would not do: a parent's may be on the other side than its children's. */
+static struct candidate *candidates(const struct flame *tree, const struct metric *metric)
+{
+    uint64_t *before = flame_totals(tree, 0, metric), *after = flame_totals(tree, 1, metric);
+    struct candidate *all = NULL;
+
+    for (size_t i = 0; before && after && i < arrlenu(tree->nodes); i++)
+        arrput(all, ((struct candidate){before[i] + after[i], (uint32_t)i}));
+    free(before);
+    free(after);
+    array_sort(all, dearest_first);
+    return all;
+}
+
+static void add_counts(struct flame_counts *to, struct flame_counts *from)
+{
+    for (size_t number = 0; number < COUNTERS; number++)
+        *counter(to, number) += *counter(from, number);
+}
+
+/* Puts the node, or what stands for it, behind those that are kept already. */
+static uint32_t keep(struct flame *tree, struct flame_node *node, bool wanted, uint32_t parent, uint32_t *notes)
+{
+    struct flame_node note = {.parent = parent, .name = "[smaller ones]", .place = ""};
+
+    if (!wanted && notes[node->parent])
+        return notes[node->parent];
+    if (!wanted)
+        notes[node->parent] = (uint32_t)arrlenu(tree->nodes);
+    if (wanted) {
+        note = *node;
+        note.parent = parent;
+        for (unsigned side = 0; side < FLAME_SIDES; side++)
+            note.own[side] = (struct flame_counts){0};
+    }
+    arrput(tree->nodes, note);
+    return (uint32_t)arrlenu(tree->nodes) - 1;
+}
+
+/* to: by old number, where its counts go; notes: by old number of a parent, the note below it. */
+static void rebuild(struct flame *tree, const bool *wanted, uint32_t *to, uint32_t *notes)
+{
+    struct flame_node *old = tree->nodes;
+
+    tree->nodes = NULL;
+    arrput(tree->nodes, old[0]);
+    for (size_t i = 1; i < arrlenu(old); i++) {
+        uint32_t parent = old[i].parent;
+
+        if (wanted[i] || wanted[parent])
+            to[i] = keep(tree, &old[i], wanted[i], to[parent], notes);
+        else
+            to[i] = to[parent];
+        tree->folded += !wanted[i];
+        for (unsigned side = 0; side < FLAME_SIDES; side++)
+            add_counts(&tree->nodes[to[i]].own[side], &old[i].own[side]);
+    }
+    arrfree(old);
+}
+
+int flame_prune(struct flame *tree, const struct metric *metric, size_t most)
+{
+    size_t count = arrlenu(tree->nodes);
+    struct candidate *all;
+    bool *wanted;
+    uint32_t *to, *notes;
+    int status = -1;
+
+    if (count <= most)
+        return 0;
+    all = candidates(tree, metric);
+    wanted = calloc(count, sizeof(*wanted));
+    to = calloc(count, sizeof(*to));
+    notes = calloc(count, sizeof(*notes));
+    if (all && wanted && to && notes) {
+        wanted[0] = true;
+        for (size_t i = 0; i < most; i++)
+            wanted[all[i].node] = true;
+        rebuild(tree, wanted, to, notes);
+        status = 0;
+    } else {
+        no_memory();
+    }
+    arrfree(all);
+    free(wanted);
+    free(to);
+    free(notes);
+    hmfree(tree->children); /* speaks of the old numbers */
+    return status;
+}
