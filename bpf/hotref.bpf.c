@@ -1000,6 +1000,8 @@ static __always_inline void describe_cfunction(struct abi_event *event, u64 func
     read_c_string(&event->text[0], read_u64(read_u64(function + layout->cfunction_def)));
     if (type && type->kind == ABI_KIND_MODULE)
         read_text(&event->text[1], read_u64(self + layout->module_name), layout);
+    else if (type && type->kind == ABI_KIND_TYPE) /* a class method or a __new__: the class that it is bound to */
+        read_c_string(&event->text[2], read_u64(self + layout->type_name));
     else if (type)
         read_c_string(&event->text[2], read_u64(key.type + layout->type_name));
 }

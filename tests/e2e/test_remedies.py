@@ -76,6 +76,12 @@ CASES = {
                           nameless={"shared-instance", "dict-lookup"}),
     "attribute-value": Case("__main__.Held", INSTANCE + "Held", nameless={"shared-instance"}),
     "container-item": Case("__main__.Item", INSTANCE + "Item"),
+    "closure-function": Case("type", "type collections.deque", fields=("closure value",)),
+    "builtin-new": Case("builtin_function_or_method", "function type.__new__"),
+    "deepcopy": Case("function", "function copy._deepcopy_list", since="3.14.0"),
+    "dict-lookup": Case("__main__.Value", INSTANCE + "Value"),
+    "shared-value": Case("float", "float 2345.5", fields=("slice.stop",)),
+    "shared-object": Case("builtin_function_or_method", "function list.append", fields=("slice.stop",)),
     "closure-value": Case("__main__.Captured", INSTANCE + "Captured", nameless={"shared-instance"}),
     "string-constant": Case("str", "str 'a constant string'", nameless={"shared-value"}),
     "short-lived-container": Case("__main__.Contained", INSTANCE + "Contained"),
@@ -99,6 +105,11 @@ def test_the_table_is_as_its_schema_says():
     schema = json.loads((ROOT / "docs/remedies.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(TABLE)
+
+
+def test_every_entry_has_its_workload():
+    assert CASES.keys() | SUPPRESSED.keys() == ENTRIES.keys()
+    assert not CASES.keys() & SUPPRESSED.keys()
 
 
 @pytest.fixture(scope="module")

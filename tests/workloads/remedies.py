@@ -351,6 +351,28 @@ def namedtuple_new_remedied(iterations):
         (1,)
 
 
+class BuiltinNew:
+    def __new__(cls):
+        return object.__new__(cls)
+
+
+class BuiltinInit:
+    def __init__(self):
+        pass
+
+
+@case
+def builtin_new(iterations):
+    for _ in range(iterations):
+        BuiltinNew()
+
+
+@remedied
+def builtin_new_remedied(iterations):
+    for _ in range(iterations):
+        BuiltinInit()
+
+
 class Base:
     def method(self):
         pass
@@ -779,14 +801,14 @@ table = {"key": Value()}
 @case
 def dict_lookup(iterations):
     for _ in range(iterations):
-        table["key"]
+        table.get("key")
 
 
 @remedied
 def dict_lookup_remedied(iterations):
     mine = {key: copy.copy(value) for key, value in table.items()}
     for _ in range(iterations):
-        mine["key"]
+        mine.get("key")
 
 
 container = [None]
@@ -803,6 +825,38 @@ def shared_container_remedied(iterations):
     mine = list(container)
     for _ in range(iterations):
         slice(mine, None)
+
+
+sliced_number = float(computed("2345.5"))
+
+
+@case
+def shared_value(iterations):
+    for _ in range(iterations):
+        slice(sliced_number)
+
+
+@remedied
+def shared_value_remedied(iterations):
+    mine = float(repr(sliced_number))
+    for _ in range(iterations):
+        slice(mine)
+
+
+append_to_shared = [].append
+
+
+@case
+def shared_object(iterations):
+    for _ in range(iterations):
+        slice(append_to_shared)
+
+
+@remedied
+def shared_object_remedied(iterations):
+    mine = [].append
+    for _ in range(iterations):
+        slice(mine)
 
 
 zone = datetime.timezone(datetime.timedelta(hours=1))
@@ -871,6 +925,19 @@ closure_value = CASES["closure_value"] = reader_of(Captured())
 @remedied
 def closure_value_remedied(iterations):
     reader_of(Captured())(iterations)
+
+
+captured_type, captured_level_type = reader_of(collections.deque), reader_of(Captured)
+
+
+@case
+def closure_function(iterations):
+    captured_type(iterations)
+
+
+@remedied
+def closure_function_remedied(iterations):
+    captured_level_type(iterations)
 
 
 class Made:
