@@ -2,7 +2,6 @@
 
 3.13, 3.14.0a0, 3.14+: __main__.Service | local self | instance of __main__.Service | 1
 3.13, 3.14.0a0, 3.14: method | global ping | method __main__.Service.ping | 1
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

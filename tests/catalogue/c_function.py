@@ -4,7 +4,6 @@
 3.13 mortal: module | global math | module math | 1
 3.13 mortal, 3.14.0a0: dict | module.md_dict or in _PyObject_GenericGetAttrWithDict() | globals of math | 1
 3.13 immortal, 3.14+: nothing
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import math
 from case import contend

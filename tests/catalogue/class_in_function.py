@@ -2,7 +2,6 @@
 
 3.13, 3.14.0a0: function | frame.f_funcobj or attribute .method | function __main__.make.<locals>.Local.method | 1
 3.14+: nothing
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

@@ -4,7 +4,6 @@
 3.13, 3.14.0a0, 3.14+: cell | cell rate | instance of cell | 1
 3.13, 3.14.0a0, 3.14+: function | frame.f_funcobj or closure read | function __main__.make.<locals>.read | 1
 3.13, 3.14.0a0, 3.14+: float | closure rate | float 2.5 | +
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

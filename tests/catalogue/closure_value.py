@@ -1,7 +1,6 @@
 """gh-123358: a variable of an enclosing function.
 
 3.13, 3.14.0a0, 3.14+: float | closure rate | float 2.5 | 1
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

@@ -3,7 +3,6 @@
 3.13, 3.14.0a0, 3.14+: float | attribute .x | float 2.5 | 1
 3.13, 3.14.0a0, 3.14: __main__.Point | global ORIGIN | instance of __main__.Point | 1
 3.13, 3.14.0a0, 3.14+: float | Point attribute | float 2.5 | +
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import dataclasses
 from case import contend

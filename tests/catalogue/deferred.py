@@ -3,7 +3,6 @@
 3.14.0a0: builtin_function_or_method | attribute .floor | function math.floor | 1
 3.13, 3.14+: nothing
 3.14.0a0: dict | module.md_dict or in _PyObject_GenericGetAttrWithDict() | globals of math | 1
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import math
 from case import contend

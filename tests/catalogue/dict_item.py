@@ -2,7 +2,6 @@
 
 3.13, 3.14.0a0, 3.14+: float | subscript CACHE['key'] | float 2.5 | 1
 3.13, 3.14.0a0, 3.14: dict | global CACHE | dict* | 1
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

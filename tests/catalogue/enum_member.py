@@ -2,7 +2,6 @@
 
 3.13, 3.14.0a0, 3.14: __main__.Color | attribute .RED | instance of __main__.Color | 1
 3.15+: nothing
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import enum
 from case import contend

@@ -4,7 +4,6 @@
 3.13 mortal: type | Refused.ob_type | type __main__.Refused | 1
 3.14.0a0, 3.14+: type | global Refused or Refused.ob_type | type __main__.Refused | 2
 3.13 immortal: nothing
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

@@ -1,7 +1,6 @@
 """A global that holds a float.
 
 3.13, 3.14.0a0, 3.14+: float | global RATE | float 2.5 | 1
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

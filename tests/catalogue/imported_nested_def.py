@@ -6,7 +6,6 @@
 3.14.0a0: dict | global __builtins__ | builtins | 1
 3.14.0a0: code | function.func_code | code work.<locals>.inner (<string>:3) | 1
 3.13, 3.14.0a0, 3.14+: str | global __name__ | str 'made here' | +
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import types
 from case import contend

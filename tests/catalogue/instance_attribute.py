@@ -3,7 +3,6 @@
 3.13, 3.14.0a0, 3.14+: float | attribute .timeout | float 2.5 | 1
 3.13, 3.14.0a0, 3.14: __main__.Config | global CONFIG | instance of __main__.Config | 1
 3.13, 3.14.0a0, 3.14+: float | Config attribute | float 2.5 | +
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

@@ -3,7 +3,6 @@
 3.13, 3.14.0a0, 3.14: __main__.Service | local self or global SERVICE | instance of __main__.Service | 1
 3.14.0a0: function | frame.f_funcobj or attribute .ping | function __main__.Service.ping | 1
 3.15+: nothing
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

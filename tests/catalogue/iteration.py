@@ -4,7 +4,6 @@
 3.13, 3.14.0a0, 3.14: list | global RATES | instance of list | 1
 3.13, 3.14.0a0, 3.14: list | list_iterator.it_seq | instance of list | 1
 3.13, 3.14.0a0, 3.14+: float | list item or item of RATES | float 2.5 | +
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

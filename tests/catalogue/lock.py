@@ -6,7 +6,6 @@
 3.14.0a0: method_descriptor | class attribute .__enter__ | method_descriptor _thread.lock.__enter__ | 1
 3.14.0a0: method_descriptor | class attribute .__exit__ | method_descriptor _thread.lock.__exit__ | 1
 3.15+: nothing
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import threading
 from case import contend

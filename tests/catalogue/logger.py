@@ -7,7 +7,6 @@
 3.14.0a0: function | frame.f_funcobj or attribute .isEnabledFor | function logging.Logger.isEnabledFor | 1
 3.13, 3.14.0a0, 3.14+: dict | Logger attribute | dict | +
 3.13, 3.14.0a0, 3.14+: logging.Logger | global LOGGER | instance of logging.Logger | +
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import logging
 from case import contend

@@ -3,7 +3,6 @@
 3.14+: float | result of call rate | float 2.5 | 1
 3.13, 3.14.0a0: float | result of call rate or dict entry or in _PyDict_GetItem_KnownHash() | float 2.5 | 2
 3.13, 3.14.0a0, 3.14: functools._lru_cache_wrapper | global rate | instance of functools._lru_cache_wrapper | 1
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import functools
 from case import contend

@@ -2,7 +2,6 @@
 
 3.13, 3.14.0a0, 3.14+: str | global TEXT | str 'made here' | 1
 3.14.0a0: method_descriptor | class attribute .isascii | method_descriptor str.isascii | 1
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

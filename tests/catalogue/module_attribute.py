@@ -2,7 +2,6 @@
 
 3.13, 3.14.0a0, 3.14+: float | attribute .RATE | float 2.5 | 1
 3.14.0a0: dict | module.md_dict or in _PyObject_GenericGetAttrWithDict() | globals of settings | 1
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import types
 from case import contend

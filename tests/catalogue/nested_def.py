@@ -7,7 +7,6 @@
 3.13 mortal: code | frame.f_executable | code work.<locals>.square (nested_def.py:*) | 1
 3.13 mortal: code | constant * | code work.<locals>.square (nested_def.py:*) | 1
 3.13 immortal, 3.14+: nothing
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

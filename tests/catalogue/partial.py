@@ -4,7 +4,6 @@
 3.15+: builtin_function_or_method | partial.fn | function math.floor | 1
 3.15+: tuple | partial.args | instance of tuple | 1
 3.15+: dict | partial.kw | dict | 1
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import functools
 import math

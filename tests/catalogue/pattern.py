@@ -4,7 +4,6 @@
 3.13, 3.14.0a0, 3.14+: re.Pattern | Match.pattern | instance of re.Pattern | 1
 3.13, 3.14.0a0, 3.14+: type | Match.ob_type or called by * or in match_dealloc() or in _PyEval_EvalFrameDefault() | type re.Match | 1
 3.14.0a0: method_descriptor | class attribute .match | method_descriptor re.Pattern.match | 1
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import re
 from case import contend

@@ -5,7 +5,6 @@
 3.13, 3.14.0a0, 3.14+: dict | global __builtins__ | builtins | 1
 3.14.0a0: code | function.func_code | code work.<locals>.inner (<string>:3) | 1
 3.13, 3.14.0a0, 3.14+: dict | function.func_globals | globals of plain | +
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import builtins
 from case import contend

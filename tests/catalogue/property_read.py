@@ -5,7 +5,6 @@
 3.13, 3.14.0a0: property | class attribute .degrees | instance of property | 1
 3.15+: nothing
 3.14: __main__.Thermometer | global SHARED | instance of __main__.Thermometer | +
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

@@ -4,7 +4,6 @@
 3.13, 3.14.0a0, 3.14: __main__.Config | global CONFIG | instance of __main__.Config | 1
 3.14.0a0: member_descriptor | class attribute .timeout | member_descriptor Config.timeout | 1
 3.15+: member_descriptor | class attribute .timeout | member_descriptor Config.timeout | +
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

@@ -3,7 +3,6 @@
 3.13, 3.14.0a0, 3.14+: float | local first | float 2.5 | 1
 3.13, 3.14.0a0, 3.14+: float | local second | float 3.5 | 1
 3.13, 3.14.0a0, 3.14+: tuple | global ARGUMENTS | instance of tuple | 1
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

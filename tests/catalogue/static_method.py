@@ -2,7 +2,6 @@
 
 3.13, 3.14.0a0, 3.14: staticmethod | class attribute .ping | instance of staticmethod | 1
 3.14.0a0, 3.14+: function | frame.f_funcobj or attribute .ping | function __main__.Service.ping | 1
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

@@ -2,7 +2,6 @@
 
 3.13, 3.14.0a0: str | constant 'not an identifier' | str 'not an identifier' | 1
 3.14+: nothing
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

@@ -3,7 +3,6 @@
 3.13, 3.14.0a0, 3.14: _struct.Struct | global HEADER | instance of _struct.Struct | 1
 3.14.0a0: method_descriptor | class attribute .pack | method_descriptor _struct.Struct.pack | 1
 3.15+: nothing
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import struct
 from case import contend

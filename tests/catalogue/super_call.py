@@ -10,7 +10,6 @@
 3.14.0a0: type | closure __class__ | type __main__.Derived | 1
 3.14.0a0: type | super.obj_type | type __main__.Derived | 1
 3.14.0a0: type | super.type | type __main__.Derived | 1
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

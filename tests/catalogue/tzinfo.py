@@ -4,7 +4,6 @@
 3.13, 3.14.0a0, 3.14: datetime.timezone | global ZONE | instance of datetime.timezone | 2
 3.15+: datetime.timezone | global ZONE | instance of datetime.timezone | 1
 3.13, 3.14.0a0, 3.14+: datetime.timezone | tuple item | instance of datetime.timezone | 1
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import datetime
 from case import contend

@@ -3,7 +3,6 @@
 3.13, 3.14.0a0, 3.14+: __main__.Node | result of call REFERENCE | instance of __main__.Node | 1
 3.13, 3.14.0a0, 3.14: weakref.ReferenceType | global REFERENCE | instance of weakref.ReferenceType | 1
 3.13, 3.14.0a0, 3.14+: __main__.Node | ReferenceType.wr_object | instance of __main__.Node | +
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 import weakref
 from case import contend

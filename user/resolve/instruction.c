@@ -33,7 +33,6 @@ struct known_answer {
 };
 
 struct instructions {
-    struct opcodes *opcodes[ABI_TARGETS];
     struct studied *studied;     /* stb_ds hash maps */
     struct known_answer *answers;
 };
@@ -83,19 +82,7 @@ static char *constant_text(const struct python_memory *memory, uint64_t object)
 
 /* Code objects */
 
-static const struct opcodes *opcodes_for(struct instructions *instructions, const struct live_target *target)
-{
-    struct opcodes **opcodes = &instructions->opcodes[target->number];
-
-    if (!*opcodes) {
-        *opcodes = calloc(1, sizeof(**opcodes));
-        opcodes_of(target->target->interpreter.layout.hex_version, *opcodes);
-    }
-    return *opcodes;
-}
-
-static struct expression_source *study(struct instructions *instructions, const struct live_target *target,
-                                       const struct python_memory *memory, const struct pycode *code)
+static struct expression_source *study(const struct python_memory *memory, const struct pycode *code)
 {
     struct bytecode_text text = {code->bytecode, arrlenu(code->bytecode) / 2, code->exceptions,
                                  arrlenu(code->exceptions)};
@@ -105,7 +92,7 @@ static struct expression_source *study(struct instructions *instructions, const 
     for (size_t i = 0; i < arrlenu(code->consts); i++)
         constants[i] = constant_text(memory, code->consts[i]);
     source->code = code;
-    source->opcodes = opcodes_for(instructions, target);
+    source->opcodes = memory->opcodes;
     source->bytecode = bytecode_new(source->opcodes, &text);
     source->constants = constants;
     return source;
@@ -120,15 +107,15 @@ static void forget(struct expression_source *source)
     free(source);
 }
 
-static const struct expression_source *studied(struct instructions *instructions, const struct live_target *target,
-                                               const struct python_memory *memory, const struct pycode *code)
+static const struct expression_source *studied(struct instructions *instructions, const struct python_memory *memory,
+                                               const struct pycode *code)
 {
     ptrdiff_t known = hmgeti(instructions->studied, code);
     struct expression_source *source;
 
     if (known >= 0)
         return instructions->studied[known].value;
-    source = study(instructions, target, memory, code);
+    source = study(memory, code);
     hmput(instructions->studied, code, source);
     return source;
 }
@@ -193,7 +180,7 @@ static void keep_called(struct live_target *target, const struct abi_bytecode *e
 static void answer(struct instructions *instructions, struct live_target *target, const struct python_memory *memory,
                    const struct pycode *code, const struct abi_bytecode *event)
 {
-    struct operand_question question = {.source = studied(instructions, target, memory, code),
+    struct operand_question question = {.source = studied(instructions, memory, code),
                                         .memory = memory,
                                         .object = event->key.object,
                                         .type = event->type,
@@ -236,8 +223,6 @@ static void stop(void *state)
         forget(instructions->studied[i].value);
     for (ptrdiff_t i = 0; i < hmlen(instructions->answers); i++)
         free(instructions->answers[i].value);
-    for (size_t i = 0; i < ABI_TARGETS; i++)
-        free(instructions->opcodes[i]);
     hmfree(instructions->studied);
     hmfree(instructions->answers);
     free(instructions);

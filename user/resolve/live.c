@@ -7,6 +7,7 @@
 #include "resolve/neighbours.h"
 #include "resolve/position.h"
 #include "resolve/stacks.h"
+#include "target/opcode_file.h"
 #include "util/array.h"
 
 static const struct live_lookup *const lookups[] = {
@@ -40,6 +41,8 @@ static struct live_target *target_of(struct live *live, const struct session_tar
     added->number = number;
     added->target = target;
     added->memory = python_memory_of(&target->process, &target->interpreter.layout);
+    opcodes_in_file(target->interpreter.file, target->interpreter.hex_version, &added->opcodes);
+    added->memory.opcodes = &added->opcodes;
     live->targets[number] = added;
     return added;
 }

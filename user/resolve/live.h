@@ -7,6 +7,7 @@
 #define HOTREF_RESOLVE_LIVE_H
 
 #include "capture/session.h"
+#include "target/opcodes.h"
 #include "target/pycode.h"
 
 /* One target, as a lookup sees it. */
@@ -14,6 +15,7 @@ struct live_target {
     uint32_t number;             /* in the session */
     const struct session_target *target;
     struct python_memory memory; /* reads of it may fail at any time */
+    struct opcodes opcodes;
     struct pycode_cache codes;
 };
 

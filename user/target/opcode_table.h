@@ -132,7 +132,7 @@
     X(UNARY_NOT, 43, 42, 40, 40, 1, 1, 0, NEXT, 0)                                       \
     X(UNPACK_EX, 116, 118, 117, 114, 1, 1 + (n & 0xff) + (n >> 8), 0, NEXT, 0)           \
     X(UNPACK_SEQUENCE, 117, 119, 118, 115, 1, n, 0, NEXT, 1)                             \
-    X(WITH_EXCEPT_START, 44, 43, 41, 41, 4 + since14, 5 + since14, 4 + since14, NEXT, 0) \
+    X(WITH_EXCEPT_START, 44, 43, 41, 41, 4 + specials, 5 + specials, 4 + specials, NEXT, 0)\
     X(YIELD_VALUE, 118, 120, 119, 116, 1, 1, 0, NEXT, 0)
 
 /* INSTRUMENTED_..: name and number of those that tell what they stand for. */

@@ -48,13 +48,12 @@ static const struct numbering {
     const struct range *ranges;
     size_t count;
     uint8_t line, instruction;
-    bool since14, since15;
 } numberings[] = {
 #define RANGES(ranges) ranges, sizeof(ranges) / sizeof((ranges)[0])
-    {0x030d00c2, 0x030dffff, RANGES(ranges_3_13), 254, 247, false, false},
-    {0x030e00c1, 0x030effff, RANGES(ranges_3_14), 254, 238, true, false},
-    {0x030f00c1, 0x030fffff, RANGES(ranges_3_15), 253, 237, true, true},
-    {0x031000a0, 0x031000a0, RANGES(ranges_3_16), 253, 237, true, true},
+    {0x030d00c2, 0x030dffff, RANGES(ranges_3_13), 254, 247},
+    {0x030e00c1, 0x030effff, RANGES(ranges_3_14), 254, 238},
+    {0x030f00c1, 0x030fffff, RANGES(ranges_3_15), 253, 237},
+    {0x031000a0, 0x031000a0, RANGES(ranges_3_16), 253, 237},
 };
 #define NUMBERINGS (sizeof(numberings) / sizeof(numberings[0]))
 
@@ -73,40 +72,26 @@ static const struct {
 #undef X
 };
 
-static void fill(struct opcodes *opcodes, size_t which)
-{
-    const struct numbering *numbering = &numberings[which];
+/* Alphas of 3.14 up to the second have the stack effects of 3.13, but for with statements: v3.14.0a1. */
+enum { V3_14_A0 = 0x030e00a0, V3_14_A1 = 0x030e00a1, V3_14_RC = 0x030e00c1, V3_15_RC = 0x030f00c1, V3_16_A0 = 0x031000a0 };
 
+static bool is_known(uint64_t hex)
+{
+    return (hex >= 0x030d00c2 && hex <= V3_14_A1) || (hex >= V3_14_RC && hex <= 0x030effff) ||
+           (hex >= V3_15_RC && hex <= V3_16_A0);
+}
+
+static void begin(struct opcodes *opcodes, uint64_t hex)
+{
     memset(opcodes, 0, sizeof(*opcodes));
-    for (size_t i = 1; i < OPCODE_COUNT; i++)
-        opcodes->base[numbers[i][which]] = (uint8_t)i;
-    for (size_t i = 0; i < sizeof(instrumented) / sizeof(instrumented[0]); i++)
-        opcodes->base[instrumented[i].numbers[which]] = instrumented[i].of;
-    for (size_t i = 0; i < numbering->count; i++) {
-        for (unsigned number = numbering->ranges[i].first; number <= numbering->ranges[i].last; number++)
-            opcodes->base[number] = numbering->ranges[i].of;
-    }
-    opcodes->base[0] = OPCODE_UNKNOWN;
-    opcodes->line = numbering->line;
-    opcodes->instruction = numbering->instruction;
-    opcodes->since14 = numbering->since14;
-    opcodes->since15 = numbering->since15;
+    opcodes->since14 = hex >= V3_14_RC;
+    opcodes->since15 = hex >= V3_15_RC;
+    opcodes->specials = hex >= V3_14_A0;
 }
 
-int opcodes_of(uint64_t hex_version, struct opcodes *opcodes)
+static struct opcode_effect table_effect(const struct opcodes *opcodes, enum opcode opcode, uint32_t n)
 {
-    for (size_t i = 0; i < NUMBERINGS; i++) {
-        if (hex_version >= numberings[i].from && hex_version <= numberings[i].until) {
-            fill(opcodes, i);
-            return 0;
-        }
-    }
-    return -1;
-}
-
-struct opcode_effect opcode_effect(const struct opcodes *opcodes, enum opcode opcode, uint32_t n)
-{
-    bool since14 = opcodes->since14, since15 = opcodes->since15;
+    bool since14 = opcodes->since14, since15 = opcodes->since15, specials = opcodes->specials;
     struct opcode_effect effect = {.flow = OPCODE_NEXT};
 
     switch (opcode) {
@@ -119,5 +104,84 @@ struct opcode_effect opcode_effect(const struct opcodes *opcodes, enum opcode op
     default:
         break;
     }
+    return effect;
+}
+
+static void fill(struct opcodes *opcodes, size_t which)
+{
+    const struct numbering *numbering = &numberings[which];
+
+    for (size_t i = 1; i < OPCODE_COUNT; i++) {
+        opcodes->base[numbers[i][which]] = (uint8_t)i;
+        opcodes->caches[i] = (uint8_t)table_effect(opcodes, i, 0).caches;
+    }
+    for (size_t i = 0; i < sizeof(instrumented) / sizeof(instrumented[0]); i++)
+        opcodes->base[instrumented[i].numbers[which]] = instrumented[i].of;
+    for (size_t i = 0; i < numbering->count; i++) {
+        for (unsigned number = numbering->ranges[i].first; number <= numbering->ranges[i].last; number++)
+            opcodes->base[number] = numbering->ranges[i].of;
+    }
+    opcodes->base[0] = OPCODE_UNKNOWN;
+    opcodes->line = numbering->line;
+    opcodes->instruction = numbering->instruction;
+}
+
+int opcodes_of(uint64_t hex_version, struct opcodes *opcodes)
+{
+    for (size_t i = 0; i < NUMBERINGS; i++) {
+        if (hex_version >= numberings[i].from && hex_version <= numberings[i].until) {
+            begin(opcodes, hex_version);
+            fill(opcodes, i);
+            return 0;
+        }
+    }
+    return -1;
+}
+
+/* By its own name, or by that of what it stands for while code is monitored. */
+static uint8_t opcode_named(const char *name)
+{
+    static const char *const names[OPCODE_COUNT] = {
+#define X(name, ...) [OPCODE_##name] = #name,
+        OPCODE_TABLE(X)
+#undef X
+    };
+    static const char prefix[] = "INSTRUMENTED_";
+
+    if (strncmp(name, prefix, sizeof(prefix) - 1) == 0)
+        name += sizeof(prefix) - 1;
+    for (size_t i = 1; i < OPCODE_COUNT; i++) {
+        if (strcmp(name, names[i]) == 0)
+            return (uint8_t)i;
+    }
+    return OPCODE_UNKNOWN;
+}
+
+int opcodes_by_name(uint64_t hex_version, const struct opcode_arrays *arrays, struct opcodes *opcodes)
+{
+    begin(opcodes, hex_version);
+    if (!is_known(hex_version) || strcmp(arrays->names[0], "CACHE") != 0)
+        return -1;
+    for (unsigned number = 1; number < 256; number++) {
+        const char *name = arrays->names[number], *plain = arrays->names[arrays->plain[number]];
+        uint8_t opcode = opcode_named(*name ? plain : "");
+        bool itself = strcmp(name, plain) == 0 && strncmp(name, "INSTRUMENTED_", 13) != 0;
+
+        opcodes->base[number] = opcode;
+        if (opcode != OPCODE_UNKNOWN && itself)
+            opcodes->caches[opcode] = arrays->caches[number];
+        if (strcmp(name, "INSTRUMENTED_LINE") == 0)
+            opcodes->line = (uint8_t)number;
+        if (strcmp(name, "INSTRUMENTED_INSTRUCTION") == 0)
+            opcodes->instruction = (uint8_t)number;
+    }
+    return opcodes->line && opcodes->instruction ? 0 : -1;
+}
+
+struct opcode_effect opcode_effect(const struct opcodes *opcodes, enum opcode opcode, uint32_t argument)
+{
+    struct opcode_effect effect = table_effect(opcodes, opcode, argument);
+
+    effect.caches = opcode < OPCODE_COUNT ? opcodes->caches[opcode] : 0;
     return effect;
 }

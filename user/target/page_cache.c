@@ -71,5 +71,5 @@ static int read_cached(const void *context, uint64_t address, void *into, size_t
 
 struct python_memory page_cache_memory(struct page_cache *cache)
 {
-    return (struct python_memory){.layout = cache->memory->layout, .read = read_cached, .context = cache};
+    return (struct python_memory){.layout = cache->memory->layout, .opcodes = cache->memory->opcodes, .read = read_cached, .context = cache};
 }

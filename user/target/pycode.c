@@ -100,9 +100,9 @@ static void uncover(const struct python_memory *memory, struct pycode *code)
 {
     const struct layout *layout = memory->layout;
     uint64_t monitoring = python_pointer(memory, code->address + layout->code_monitoring), lines, opcodes;
-    struct opcodes known;
+    const struct opcodes *known = memory->opcodes;
 
-    if (monitoring == 0 || opcodes_of(layout->hex_version, &known) != 0)
+    if (monitoring == 0 || !known || known->line == 0 || known->instruction == 0)
         return;
     lines = python_pointer(memory, monitoring + layout->monitoring_lines);
     opcodes = python_pointer(memory, monitoring + layout->monitoring_opcodes);
@@ -110,9 +110,9 @@ static void uncover(const struct python_memory *memory, struct pycode *code)
     for (size_t i = 0; i < arrlenu(code->bytecode) / 2; i++) {
         uint8_t *opcode = &code->bytecode[2 * i], found = *opcode;
 
-        if (found == known.line)
+        if (found == known->line)
             found = below_line(memory, lines, i);
-        if (found == known.instruction && (opcodes == 0 || read_at(memory, opcodes + i, &found, 1) != 0))
+        if (found == known->instruction && (opcodes == 0 || read_at(memory, opcodes + i, &found, 1) != 0))
             found = 0;
         if (found != 0)
             *opcode = found;

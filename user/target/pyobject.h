@@ -10,9 +10,12 @@
 #include "target/layout.h"
 #include "target/process.h"
 
+struct opcodes;
+
 /* read copies size bytes at address and returns 0, or -1 where that memory isn't there. */
 struct python_memory {
     const struct layout *layout;
+    const struct opcodes *opcodes; /* NULL where nobody asks for bytecode */
     int (*read)(const void *context, uint64_t address, void *into, size_t size);
     const void *context;
 };
