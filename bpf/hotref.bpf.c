@@ -1623,7 +1623,9 @@ static __always_inline void take_hit(struct hit *hit, u64 cookie, u32 tid)
     u32 which = 0;
 
     if (ABI_SITE_BINARY(ABI_COOKIE_SITE(cookie)) != hit->target->binary) {
-        if (!find_module(hit->number, hit->ctx->rip, &scratch->module)) {
+        /* Until the user side has told of new mappings, where others were before. */
+        if (!find_module(hit->number, hit->ctx->rip, &scratch->module) ||
+            scratch->module.binary != ABI_SITE_BINARY(ABI_COOKIE_SITE(cookie))) {
             count_stat(ABI_STAT_LOST, is_operation(hit));
             return;
         }

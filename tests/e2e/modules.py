@@ -31,3 +31,16 @@ def build_counting(python, folder, *options):
     os.makedirs(folder, exist_ok=True)
     return compile_c("counting.c", os.path.join(folder, "counting" + about(python.path)["suffix"]), "-shared", "-fPIC",
                      "-I", about(python.path)["include"], *options)
+
+
+def build_plugin(python, folder, name):
+    """A library with a function of that name, made of tests/workloads/plugin.c; "PATH:NAME"."""
+    path = compile_c("plugin.c", os.path.join(folder, f"{name}.so"), "-shared", "-fPIC", "-DPLUGIN", f"-DNAME={name}",
+                     "-I", about(python.path)["include"])
+    return f"{path}:{name}"
+
+
+def build_plugins(python, folder):
+    """The module that loads such libraries."""
+    return compile_c("plugin.c", os.path.join(folder, "plugins" + about(python.path)["suffix"]), "-shared", "-fPIC",
+                     "-I", about(python.path)["include"])

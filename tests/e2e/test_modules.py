@@ -1,7 +1,7 @@
 """Extension modules: what they do to reference counts is counted, by module, C function and field."""
 import pytest
 
-from modules import about, build_counting
+from modules import about, build_counting, build_plugin, build_plugins
 from recording import workload
 from targets import Target
 
@@ -104,6 +104,42 @@ def test_a_module_that_is_loaded_later(hotref, processes, python, tmp_path):
     report = hotref.report(recording.profile)
     assert_all_was_counted(report)
     assert module_of(report)["late_ns"] > 0
+
+
+def record_plugins(hotref, python, folder, names, *options):
+    """Loads libraries with those functions in turn. Returns where each was loaded, the operations in each, the report."""
+    build_plugins(python, folder)
+    libraries = {name: build_plugin(python, folder, name) for name in names}
+    recording = hotref.record("--", python.path, workload("plugins_work.py"), folder, "--iterations", TURNS, *options,
+                              *[libraries[name] for name in names])
+    assert recording.status == 0, recording.stderr
+    report = hotref.report(recording.profile)
+    counted = {name: sum(site["decrefs"] for row in report.all_rows for site in row["sites"]
+                         if (site["function"], site["binary"]) == (name, libraries[name].split(":")[0]))
+               for name in names}
+    return recording.stdout.split(), counted, report
+
+
+def test_a_library_that_is_unloaded_and_loaded_again_elsewhere(hotref, python, tmp_path):
+    loaded, counted, report = record_plugins(hotref, python, tmp_path, ["come", "come", "come"], "--keep")
+
+    assert len(set(loaded)) == 3
+    assert counted == {"come": 3 * 2 * TURNS}
+    assert report.json["lost"] == 0
+    once, = [module for module in report.only_target["modules"] if "/come.so" in module["path"]]
+    assert (once["failed"], once["late_ns"]) == (False, 0)
+
+
+def test_a_library_that_is_loaded_where_another_one_was(hotref, python, tmp_path):
+    loaded, counted, report = record_plugins(hotref, python, tmp_path, ["first", "second", "first"])
+
+    assert len(set(loaded)) == 1, "this loader puts them elsewhere: the test shows nothing"
+    # Which of them it was is not known, and neither is said.
+    assert counted == {"first": 0, "second": 0}
+    rows = [row for row in report.ranked if row["function"] == "code that was unloaded"]
+    assert sum(row["decrefs"] for row in rows) == 3 * 2 * TURNS
+    assert {row["field_source"] for row in rows} <= {"site", "bytecode"}
+    assert report.json["lost"] == 0
 
 
 def test_inlined_increments_of_a_module(hotref, plain_python, tmp_path):

@@ -11,16 +11,26 @@
 #include "util/clock.h"
 #include "util/error.h"
 
-static bool was_seen(const struct session_target *target, const struct mapping *mapping)
+#define MOST_RANGES 4096 /* of a target, those included that are gone */
+
+static bool is_of(const struct session_file *file, const struct mapping *mapping)
+{
+    return file->inode == mapping->inode && file->dev_major == mapping->dev_major &&
+           file->dev_minor == mapping->dev_minor;
+}
+
+static bool has_code(const struct mapping *mapping)
+{
+    return mapping->executable && mapping->inode && mapping->path[0] == '/';
+}
+
+static struct session_file *find_seen(const struct session_target *target, const struct mapping *mapping)
 {
     for (size_t i = 0; i < arrlenu(target->seen); i++) {
-        const struct session_file *seen = &target->seen[i];
-
-        if (seen->inode == mapping->inode && seen->dev_major == mapping->dev_major &&
-            seen->dev_minor == mapping->dev_minor)
-            return true;
+        if (is_of(&target->seen[i], mapping))
+            return &target->seen[i];
     }
-    return false;
+    return NULL;
 }
 
 bool modules_uses_python(const struct elf_file *file)
@@ -35,24 +45,51 @@ static int by_start(const void *left, const void *right)
     return a->start < b->start ? -1 : a->start > b->start;
 }
 
+/* Where none is mapped any more, one that holds no address stands for that. */
 static int put_table(struct session *session, uint32_t number)
 {
     const struct session_target *target = &session->targets[number];
     struct abi_module *table = NULL;
     int status;
 
-    for (size_t i = 0; i < arrlenu(target->modules); i++) {
-        const struct session_module *module = &target->modules[i];
+    for (size_t i = 0; i < arrlenu(target->ranges); i++) {
+        const struct session_range *range = &target->ranges[i];
 
-        arrput(table, ((struct abi_module){.start = module->start,
-                                           .end = module->end,
-                                           .bias = module->code.bias,
-                                           .binary = module->code.binary}));
+        if (range->mapped)
+            arrput(table, ((struct abi_module){.start = range->start,
+                                               .end = range->end,
+                                               .bias = range->bias,
+                                               .binary = target->modules[range->module].code.binary}));
     }
+    if (!table)
+        arrput(table, ((struct abi_module){0}));
     array_sort(table, by_start);
+    if (arrlenu(table) > ABI_MODULES)
+        arrsetlen(table, ABI_MODULES);
     status = tables_put_modules(&session->bpf->tables, number, table, arrlenu(table));
     arrfree(table);
-    return status;
+    return status || tables_commit(&session->bpf->tables) ? -1 : 0;
+}
+
+/* The range of a mapping of the module's file: one that is known, or a new one. */
+static bool place(struct session *session, uint32_t number, uint32_t module, const struct mapping *mapping)
+{
+    struct session_target *target = &session->targets[number];
+    const struct scan *scan = session->binaries[target->modules[module].code.binary].scan;
+    uint64_t bias = elf_file_bias(target->modules[module].file, mapping->start, mapping->offset);
+
+    for (size_t i = 0; i < arrlenu(target->ranges); i++) {
+        if (target->ranges[i].module == module && target->ranges[i].bias == bias)
+            return false;
+    }
+    if (bias == UINT64_MAX || arrlenu(target->ranges) == MOST_RANGES)
+        return false;
+    arrput(target->ranges, ((struct session_range){.start = scan->text_start + bias,
+                                                   .end = scan->text_end + bias,
+                                                   .bias = bias,
+                                                   .module = module,
+                                                   .mapped = true}));
+    return true;
 }
 
 /* Takes the file where it becomes a module. */
@@ -74,8 +111,6 @@ static int add(struct session *session, uint32_t number, struct elf_file **file,
     module.code.bias = elf_file_bias(*file, mapping->start, mapping->offset);
     if (module.code.bias == UINT64_MAX)
         return fail("its mapping does not fit the file");
-    module.start = scan->text_start + module.code.bias;
-    module.end = scan->text_end + module.code.bias;
     module.path = strdup(mapping->path);
     module.open_path = strdup(open_path);
     module.file = *file;
@@ -84,13 +119,27 @@ static int add(struct session *session, uint32_t number, struct elf_file **file,
     return 0;
 }
 
+/* Whether the module is mapped yet, or has gone while it was looked into. */
+static bool is_mapped(struct session_target *target, uint32_t module)
+{
+    if (process_refresh(&target->process))
+        return false;
+    modules_move(target);
+    for (size_t i = 0; i < arrlenu(target->ranges); i++) {
+        if (target->ranges[i].module == module && target->ranges[i].mapped)
+            return true;
+    }
+    return false;
+}
+
 static void attach(struct session *session, uint32_t number, size_t index, uint64_t mapped_ns)
 {
     struct session_target *target = &session->targets[number];
     struct session_module *module = &target->modules[index];
 
     if (arrlenu(session->binaries[module->code.binary].armed) &&
-        session_attach(session, number, &module->code, module->file, module->open_path)) {
+        session_attach(session, number, &module->code, module->file, module->open_path) &&
+        is_mapped(target, index)) {
         warn("cannot count in '%s': %s", module->path, last_failure());
         module->failed = true;
     }
@@ -98,16 +147,81 @@ static void attach(struct session *session, uint32_t number, size_t index, uint6
     elf_file_rest(module->file);
 }
 
-static void look_into(struct session *session, uint32_t number, const struct mapping *mapping)
+/* Returns the file's number as a module, + 1; 0 where it is none. */
+static uint32_t look_into(struct session *session, uint32_t number, const struct mapping *mapping)
 {
+    struct session_target *target = &session->targets[number];
+    size_t before = arrlenu(target->modules);
     char open_path[PATH_MAX];
     struct elf_file *file;
 
-    process_mapping_file(&session->targets[number].process, mapping, open_path, sizeof(open_path));
+    process_mapping_file(&target->process, mapping, open_path, sizeof(open_path));
     file = elf_file_open_as(open_path, mapping->path);
     if (file && modules_uses_python(file) && add(session, number, &file, mapping, open_path))
         warn("cannot count in '%s': %s", mapping->path, last_failure());
     elf_file_close(file); /* what is no ELF file, or has gone, has no references to count */
+    return arrlenu(target->modules) > before ? arrlenu(target->modules) : 0;
+}
+
+/* A file that is not mapped and has no probes, which keep hold of it, may be deleted, and its number go to another. */
+static void forget_files(struct session_target *target)
+{
+    for (size_t i = arrlenu(target->seen); i-- > 0;) {
+        bool mapped = target->seen[i].module != 0;
+
+        for (size_t j = 0; !mapped && j < arrlenu(target->process.mappings); j++)
+            mapped = has_code(&target->process.mappings[j]) && is_of(&target->seen[i], &target->process.mappings[j]);
+        if (!mapped)
+            arrdelswap(target->seen, i);
+    }
+}
+
+static bool lies_in(const struct session_target *target, const struct session_range *range, const struct mapping *mapping)
+{
+    const struct session_module *module = &target->modules[range->module];
+    const struct session_file *file = find_seen(target, mapping);
+
+    return file && file->module == range->module + 1 &&
+           elf_file_bias(module->file, mapping->start, mapping->offset) == range->bias;
+}
+
+bool modules_move(struct session_target *target)
+{
+    bool changed = false;
+
+    for (size_t i = 0; i < arrlenu(target->ranges); i++) {
+        struct session_range *range = &target->ranges[i];
+        bool mapped = false, reused = false;
+
+        for (size_t j = 0; j < arrlenu(target->process.mappings); j++) {
+            const struct mapping *mapping = &target->process.mappings[j];
+
+            if (!mapping->executable || mapping->end <= range->start || mapping->start >= range->end)
+                continue;
+            if (lies_in(target, range, mapping))
+                mapped = true;
+            else
+                reused = true;
+        }
+        changed |= mapped != range->mapped;
+        range->mapped = mapped;
+        range->reused |= reused;
+    }
+    return changed;
+}
+
+/* Whether BPF is to be told of other ranges than before. */
+static bool look_at(struct session *session, uint32_t number, const struct mapping *mapping)
+{
+    struct session_target *target = &session->targets[number];
+    struct session_file *seen = find_seen(target, mapping);
+    uint32_t module;
+
+    if (seen)
+        return seen->module && place(session, number, seen->module - 1, mapping);
+    module = strcmp(mapping->path, target->interpreter.path) ? look_into(session, number, mapping) : 0;
+    arrput(target->seen, ((struct session_file){mapping->inode, mapping->dev_major, mapping->dev_minor, module}));
+    return module && place(session, number, module - 1, mapping);
 }
 
 void modules_refresh(struct session *session, uint32_t number, uint64_t mapped_ns)
@@ -115,48 +229,70 @@ void modules_refresh(struct session *session, uint32_t number, uint64_t mapped_n
     struct session_target *target = &session->targets[number];
     const struct process *process = &target->process;
     size_t before = arrlenu(target->modules);
+    bool changed;
 
     if (process_refresh(&target->process))
         return;
+    forget_files(target);
+    changed = modules_move(target);
     for (size_t i = 0; i < arrlenu(process->mappings); i++) {
-        const struct mapping *mapping = &process->mappings[i];
-
-        if (!mapping->executable || !mapping->inode || mapping->path[0] != '/' || was_seen(target, mapping))
-            continue;
-        arrput(target->seen,
-               ((struct session_file){mapping->inode, mapping->dev_major, mapping->dev_minor}));
-        if (strcmp(mapping->path, target->interpreter.path) != 0)
-            look_into(session, number, mapping);
+        if (has_code(&process->mappings[i]))
+            changed |= look_at(session, number, &process->mappings[i]);
         session_catch_up(session, 0);
     }
-    if (arrlenu(target->modules) == before)
+    if (!changed)
         return;
+    /* What has been placed just now may lie where others were. */
+    modules_move(target);
     /* Probes count from the moment when they are there: BPF must know by then where the modules are. */
-    if (put_table(session, number) || tables_commit(&session->bpf->tables))
+    if (put_table(session, number)) {
         warn("cannot tell modules apart: %s", last_failure());
+        for (size_t i = before; i < arrlenu(target->modules); i++)
+            target->modules[i].failed = true;
+        return;
+    }
     for (size_t i = before; i < arrlenu(target->modules); i++)
         attach(session, number, i, mapped_ns);
     session_catch_up(session, 0);
 }
 
-const struct session_module *modules_at(const struct session_target *target, uint64_t address)
+enum modules_found modules_at(const struct session_target *target, uint64_t address, struct session_range *found)
+{
+    enum modules_found holds = MODULES_NONE;
+
+    for (size_t i = 0; i < arrlenu(target->ranges); i++) {
+        const struct session_range *range = &target->ranges[i];
+
+        if (address < range->start || address >= range->end)
+            continue;
+        if (range->reused || holds == MODULES_ONE)
+            return MODULES_SEVERAL;
+        *found = *range;
+        holds = MODULES_ONE;
+    }
+    return holds;
+}
+
+void modules_detach(struct session_target *target)
 {
     for (size_t i = 0; i < arrlenu(target->modules); i++) {
-        if (address >= target->modules[i].start && address < target->modules[i].end)
-            return &target->modules[i];
+        struct session_code *code = &target->modules[i].code;
+
+        if (code->link >= 0)
+            close(code->link);
+        code->link = -1;
     }
-    return NULL;
 }
 
 void modules_free(struct session_target *target)
 {
+    modules_detach(target);
     for (size_t i = 0; i < arrlenu(target->modules); i++) {
-        if (target->modules[i].code.link >= 0)
-            close(target->modules[i].code.link);
         elf_file_close(target->modules[i].file);
         free(target->modules[i].path);
         free(target->modules[i].open_path);
     }
     arrfree(target->modules);
+    arrfree(target->ranges);
     arrfree(target->seen);
 }

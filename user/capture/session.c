@@ -610,18 +610,6 @@ int session_follow(struct session *session, pid_t pid, bool hold)
     return 0;
 }
 
-void session_watch_loader(struct session *session, const struct process *process)
-{
-    struct loader loader;
-
-    for (size_t i = 0; i < arrlenu(session->bpf->loaders); i++) {
-        if (loader_is_of(&session->bpf->loaders[i], process))
-            return;
-    }
-    if (loader_watch(process, bpf_program__fd(session->bpf->skeleton->progs.on_loader), &loader) == 0)
-        arrput(session->bpf->loaders, loader);
-}
-
 static bool is_watched(const struct session *session, const struct process *process)
 {
     for (size_t i = 0; i < arrlenu(session->bpf->loaders); i++) {
@@ -629,6 +617,16 @@ static bool is_watched(const struct session *session, const struct process *proc
             return true;
     }
     return false;
+}
+
+void session_watch_loader(struct session *session, const struct process *process)
+{
+    struct loader loader;
+
+    if (is_watched(session, process))
+        return;
+    if (loader_watch(process, bpf_program__fd(session->bpf->skeleton->progs.on_loader), &loader) == 0)
+        arrput(session->bpf->loaders, loader);
 }
 
 static struct abi_follow follow_of(const struct session *session, pid_t pid)
@@ -732,11 +730,7 @@ static void detach_target(struct session_target *target)
     if (target->code.link >= 0)
         close(target->code.link);
     target->code.link = -1;
-    for (size_t i = 0; i < arrlenu(target->modules); i++) {
-        if (target->modules[i].code.link >= 0)
-            close(target->modules[i].code.link);
-        target->modules[i].code.link = -1;
-    }
+    modules_detach(target);
 }
 
 /* Running */

@@ -36,14 +36,23 @@ struct session_module {
     struct elf_file *file;
     char *path;                   /* as the process sees it */
     char *open_path;              /* how to open it from here, while the process lives */
-    uint64_t start, end;          /* of its code, in the process */
-    bool failed;                  /* its probes could not be placed */
+    bool failed;                  /* its probes could not be placed, or BPF not be told of them */
     uint64_t late_ns;             /* so long it was mapped before it was counted in; 0 if that was from its start */
 };
 
+/* Where a module's code is, or was before it was unloaded. */
+struct session_range {
+    uint64_t start, end, bias;
+    uint32_t module;              /* of target.modules */
+    bool mapped;
+    bool reused;                  /* other code has come to lie there: which of them an address means, nobody knows */
+};
+
+/* A file with code that was looked into. */
 struct session_file {
     uint64_t inode;
     uint32_t dev_major, dev_minor;
+    uint32_t module;              /* of target.modules, + 1; 0: it is none */
 };
 
 struct session_target {
@@ -52,7 +61,8 @@ struct session_target {
     struct session_code code;     /* of the interpreter */
     struct session_module *modules; /* stb_ds array */
     size_t told;                  /* of them, those that the user has heard of */
-    struct session_file *seen;    /* stb_ds array: files with code that were looked into */
+    struct session_range *ranges; /* stb_ds array: of the modules */
+    struct session_file *seen;    /* stb_ds array: files that are mapped, or were as modules */
     uint64_t changes;             /* of abi_follow, when that was done last */
     bool blind;                   /* its loader does not tell of new code: it is looked at now and then */
     bool started;                 /* its probes are, or were, in place */

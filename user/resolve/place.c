@@ -23,9 +23,9 @@ static struct code code_of_interpreter(const struct session *session, const stru
                          session->binaries[target->code.binary].scan, false};
 }
 
-static struct code code_of_module(const struct session *session, const struct session_module *module)
+static struct code code_of_module(const struct session *session, const struct session_module *module, uint64_t bias)
 {
-    return (struct code){module->file, module->path, module->code.bias, session->binaries[module->code.binary].scan, true};
+    return (struct code){module->file, module->path, bias, session->binaries[module->code.binary].scan, true};
 }
 
 /* The code of that binary in a target that has it. */
@@ -33,7 +33,7 @@ static struct code code_of_binary(const struct session *session, const struct se
 {
     for (size_t i = 0; binary != target->code.binary && i < arrlenu(target->modules); i++) {
         if (target->modules[i].code.binary == binary)
-            return code_of_module(session, &target->modules[i]);
+            return code_of_module(session, &target->modules[i], target->modules[i].code.bias);
     }
     return code_of_interpreter(session, target);
 }
@@ -42,9 +42,11 @@ static struct code code_of_binary(const struct session *session, const struct se
 static bool find_code(const struct session *session, const struct session_target *target, uint64_t address,
                       struct code *code)
 {
-    const struct session_module *module = modules_at(target, address);
+    struct session_range range;
 
-    *code = module ? code_of_module(session, module) : code_of_interpreter(session, target);
+    *code = modules_at(target, address, &range) == MODULES_ONE
+                ? code_of_module(session, &target->modules[range.module], range.bias)
+                : code_of_interpreter(session, target);
     return address - code->bias >= code->scan->text_start && address - code->bias < code->scan->text_end;
 }
 
@@ -73,8 +75,13 @@ static void name_function(const struct code *code, uint64_t address, char *into,
 static void name_code_at(const struct session_target *target, uint64_t address, struct place_names *names)
 {
     const struct process *process = &target->process;
+    struct session_range range;
     char path[PLACE_SIZE];
 
+    if (modules_at(target, address, &range) == MODULES_SEVERAL) {
+        snprintf(names->function, sizeof(names->function), "code that was unloaded");
+        return;
+    }
     for (size_t i = 0; i < arrlenu(process->mappings); i++) {
         const struct mapping *mapping = &process->mappings[i];
         struct elf_file *file;
