@@ -302,7 +302,7 @@ static struct abi_layout abi_layout_of(const struct layout *layout)
 }
 
 /* CPython's own types: what an instance is called, and which of its first words never change (see identity() in
- * bpf/hotref.bpf.c, which adds what a mask cannot say). */
+ * bpf/objects.h, which adds what a mask cannot say). */
 static const struct {
     const char *symbol;
     uint16_t kind;

@@ -1,0 +1,81 @@
+/* What a hit works on. */
+#ifndef HOTREF_BPF_SCRATCH_H
+#define HOTREF_BPF_SCRATCH_H
+
+#include "kernel.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+
+struct object {
+    u64 life;
+    u64 owner;
+    u64 shared;
+    u64 type;
+    u64 words[4];         /* object + 32 .. object + 64 */
+    struct abi_type found; /* what find_type() says of its type */
+};
+
+/* What is asked of a _PyInterpreterFrame. */
+struct frame {
+    u64 at, previous, code, instr_ptr;
+    u32 owner;
+    u32 tlbc;
+    u32 version;
+    u32 quiet;            /* of a stack that is sent: nobody need wake up for it */
+    u64 variables;        /* of a position that is told: the frame whose variable the object is */
+    u64 words[16];        /* its beginning, as it lies in memory */
+};
+
+/* Where a slot's object may be; see struct abi_slot. */
+struct bases {
+    u64 base, outer;
+    u64 frame_only;
+    u64 item;             /* address of the item, or how many bytes behind base it is, if indexed; 0: not known */
+    u64 indexed;
+    u64 frame;            /* found: that base is, or outer */
+};
+
+/*
+ * What a hit works on, where the stack has no room for it: all functions on the way down share 512 bytes. Not kept by
+ * CPU, as one program may be preempted in the middle by another. A hit takes a place near its thread's number and gives
+ * it back.
+ */
+#define SCRATCHES 512     /* that many threads at most are in the middle of a program */
+#define SCRATCH_TRIES 16
+#define SCRATCH_REGS 32   /* a power of two, more than struct pt_regs has */
+struct scratch {
+    u64 taken;
+    u64 regs[SCRATCH_REGS];
+    struct abi_key key, upper;
+    struct object object;
+    struct abi_row row;
+    struct abi_cold_key cold;
+    struct abi_module module;
+    struct frame frame;
+    struct bases bases;
+};
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, SCRATCHES);
+    __type(key, u32);
+    __type(value, struct scratch);
+} scratches SEC(".maps");
+
+static __always_inline struct scratch *take_scratch(u32 tid)
+{
+    u32 i, at;
+
+    for (i = 0; i < SCRATCH_TRIES; i++) {
+        struct scratch *scratch;
+
+        at = (tid + i) & (SCRATCHES - 1);
+        scratch = bpf_map_lookup_elem(&scratches, &at);
+        if (scratch && __sync_val_compare_and_swap(&scratch->taken, 0, 1) == 0)
+            return scratch;
+    }
+    return 0;
+}
+
+#endif
