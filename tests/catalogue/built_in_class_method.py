@@ -2,7 +2,6 @@
 
 3.13, 3.14.0a0, 3.14: builtin_function_or_method | global MAKE | function dict.fromkeys | 1
 3.15+: nothing
-3.14.0a0: open: the opcodes of 3.14.0a0 are in no table of hotref's
 """
 from case import contend
 

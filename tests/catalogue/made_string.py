@@ -1,7 +1,7 @@
 """A string that was made at run time.
 
 3.13, 3.14.0a0, 3.14+: str | global TEXT | str 'made here' | 1
-3.14.0a0: method_descriptor | class attribute .isascii | method_descriptor str.isascii | 1
+3.14.0a0: method_descriptor | attribute .isascii | method_descriptor str.isascii | 1
 """
 from case import contend
 

@@ -117,8 +117,8 @@ class Recorder:
         assert recording.status == 0, recording.stderr
         return self.report(recording.profile)
 
-    def report(self, profile):
-        status, stdout, stderr = self("report", "-i", profile, "-f", "json", "--all")
+    def report(self, profile, *options):
+        status, stdout, stderr = self("report", "-i", profile, "-f", "json", "--all", *options)
         assert (status, stderr) == (0, "")
         return Report(stdout)
 
