@@ -43,6 +43,25 @@ def test_the_status_tells_the_signal_that_ended_the_command(hotref, plain_python
     assert (ended["how"], ended["status"]) == ("signal", signal.SIGTERM)
 
 
+ODD_ARGUMENTS = ["a b", "", "it's", '"', "$HOME `x` \\ !", "two\nlines\t", "größe 鍵", b"caf\xe9", "\u202e", "\x1b[1m7", "--a=b"]
+
+
+def typed_at_a_shell(command):
+    """The words that bash makes of a command line."""
+    out = subprocess.run(["bash", "-c", f"printf '%s\\0' {command}"], check=True, capture_output=True).stdout
+    return out.split(b"\0")[:-1]
+
+
+def test_the_profile_has_the_command_as_one_would_type_it(hotref, plain_python):
+    script = "import sys\nsys.exit(0)"
+    arguments = [*map(os.fsencode, ODD_ARGUMENTS)]
+    recording = hotref.record("--", plain_python.path, "-c", script, *map(os.fsdecode, arguments))
+
+    command = hotref.report(recording.profile).json["metadata"]["command"]
+    assert typed_at_a_shell(command) == [plain_python.path.encode(), b"-c", script.encode(), *arguments]
+    assert not re.search(r"[\x00-\x1f\u202e]", command)
+
+
 def test_the_command_keeps_its_input_and_output(hotref, plain_python):
     recording = hotref.record("--", plain_python.path, "-c", "print(input()[::-1])", input="drawer\n")
 

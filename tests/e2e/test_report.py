@@ -122,7 +122,8 @@ def test_rows_are_sorted_by_the_key_that_is_asked_for(hotref, profile):
 
 
 @pytest.mark.parametrize("arguments", [["-f", "no-such-format"], ["-k", "no-such-key"], ["-n", "many"], ["surplus"],
-                                       ["--explain=0"], ["--explain", "1x"]],
+                                       ["--explain=0"], ["--explain", "1x"], ["-I", "bogus=*"],
+                                       ["-X", "lines=app.py:*"]],
                          ids=lambda arguments: " ".join(arguments))
 def test_wrong_arguments_to_report(hotref, profile, arguments):
     status, stdout, stderr = hotref("report", "-i", profile, *arguments)
@@ -190,6 +191,27 @@ def test_filters_choose_rows_and_leave_the_sums(hotref, profile):
     assert kept.json["left_out"]["rows"] == len(whole.all_rows) - len(kept.all_rows)
     for key in "verdict", "total_ops", "ranked_ops", "single_thread", "cold_ops":
         assert kept.json[key] == whole.json[key]
+
+
+def test_a_key_that_rows_do_not_have_is_named(hotref, profile):
+    _, _, stderr = hotref("report", "-i", profile, "-I", "bogus=x")
+
+    assert_one_sentence(stderr, "unknown key 'bogus'", "type, field, object, function")
+
+
+@pytest.mark.parametrize("arguments, told", [
+    (["-I", "nobody"], r"no contended row is like 'nobody'; '\*' stands for any text"),
+    (["-I", "field=*=*", "-I", "object=x=?y*"], r"no contended row is like 'field=\*=\*' or 'object=x=\?y\*'$"),
+    (["-X", "type=*"], r"every contended row is like 'type=\*'$"),
+    (["-I", "type=*", "-X", "*"], r"no contended row is like 'type=\*' and not like '\*'$"),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize("format", ["table", "json"])
+def test_a_filter_that_leaves_nothing_says_so(hotref, profile, arguments, told, format):
+    status, stdout, stderr = hotref("report", "-i", profile, "-f", format, *arguments)
+
+    assert status == 0
+    assert_one_sentence(stderr, told)
+    assert format == "table" or Report(stdout).ranked == []
 
 
 def test_rows_by_object_have_one_object_each(hotref, profile):

@@ -248,6 +248,12 @@ static void rows_are_limited_and_counted(void **state)
 
     (void)state;
     contains(text, "and 2 more: 'hotref report -n 0 --all' shows all");
+    free(text);
+    text = emitted(&emit_table, p, (struct emit_options){.max_rows = 1, .input = "a b"});
+    contains(text, "and 2 more: 'hotref report -i 'a b' -n 0' shows all");
+    contains(text, "('hotref report -i 'a b' --explain' tells more)");
+    free(text);
+    text = emitted(&emit_table, p, (struct emit_options){.max_rows = 1, .all = true});
     lacks(text, "func_code ");
     contains(text, "3.14");
     free(text);
@@ -314,6 +320,11 @@ static void rows_of_one_line_are_marked(void **state)
     contains(text, "first [line 1]");
     contains(text, "second [line 1]");
     contains(text, "[line N]: objects in one 64-byte cache line");
+    free(text);
+    contend(p, "object", "third", "closure", 200);
+    text = emitted(&emit_table, p, (struct emit_options){.max_rows = 1});
+    contains(text, "third");
+    lacks(text, "[line");
     free(text);
     profile_free(p);
 }

@@ -36,8 +36,8 @@ int command_help(const struct command *command, int argc, char **argv)
 {
     if (argc < 2 || (strcmp(argv[1], "-h") != 0 && strcmp(argv[1], "--help") != 0))
         return 0;
-    printf("usage: hotref %s %s\n\n%s.\n\n%s", command->name, command->arguments, command->summary,
-           command->help);
+    printf("usage: hotref %s%s%s\n\n%s.\n\n%s", command->name, *command->arguments ? " " : "", command->arguments,
+           command->summary, command->help);
     return 1;
 }
 

@@ -14,6 +14,7 @@
 #include "cmd/command.h"
 #include "emit/emit.h"
 #include "profile/profile.h"
+#include "profile/spell.h"
 #include "resolve/build.h"
 #include "util/account.h"
 #include "util/array.h"
@@ -132,7 +133,7 @@ static int parse(int argc, char **argv, struct options *options)
     opterr = 0;
     while (!status && (option = getopt_long(argc, argv, "+:p:d:o:v", longs, NULL)) != -1) {
         if (option == '?' || option == ':')
-            return command_misused(&command_record, option == ':' ? "'%s' wants a value" : "unknown option '%s'",
+            return command_misused(&command_record, option == ':' ? "'%s' needs a value" : "unknown option '%s'",
                                    argv[optind - 1]);
         status = parse_option(option, options);
     }
@@ -152,17 +153,19 @@ static int parse(int argc, char **argv, struct options *options)
 /* "-p 4711 (python3.13t app.py)" */
 static void spell_process(FILE *out, const char *before, pid_t pid)
 {
-    char path[64], word[256];
+    char path[64], *word = NULL;
+    size_t size = 0;
     FILE *in;
-    size_t size;
 
     fprintf(out, "%s-p %d (", before, pid);
     snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
     in = fopen(path, "re");
-    size = in ? fread(word, 1, sizeof(word) - 1, in) : 0;
-    for (size_t i = 0; i + 1 < size; i++)
-        fputc(word[i] ? word[i] : ' ', out);
+    for (bool first = true; in && getdelim(&word, &size, '\0', in) > 0; first = false) {
+        fputs(first ? "" : " ", out);
+        spell_word(out, word);
+    }
     fputc(')', out);
+    free(word);
     if (in)
         fclose(in);
 }
@@ -174,8 +177,10 @@ static char *spell_command(const struct options *options)
     size_t size;
     FILE *out = open_memstream(&spelled, &size);
 
-    for (char **word = options->command; word && *word; word++)
-        fprintf(out, "%s%s", word == options->command ? "" : " ", *word);
+    for (char **word = options->command; word && *word; word++) {
+        fputs(word == options->command ? "" : " ", out);
+        spell_word(out, *word);
+    }
     for (size_t i = 0; i < arrlenu(options->pids); i++)
         spell_process(out, i ? ", " : "", options->pids[i]);
     fclose(out);
@@ -289,8 +294,17 @@ static void tell_armed(const struct session *session, const struct options *opti
     for (size_t i = 0; i < arrlenu(session->targets); i++)
         probes += session->targets[i].code.live;
     if (options->verbose)
-        warn("armed %zu probes in %zu processes after %.0f ms", probes, arrlenu(session->targets),
-             (monotonic_seconds() - options->started) * 1e3);
+        warn("armed %zu probes in %zu process%s after %.0f ms", probes, arrlenu(session->targets),
+             arrlenu(session->targets) == 1 ? "" : "es", (monotonic_seconds() - options->started) * 1e3);
+}
+
+static void tell_stacks(const struct profile_meta *meta)
+{
+    if (meta->stack_period)
+        warn("%llu Python stacks, each thread's first in each row and then one in %llu; %llu deeper than was looked at, %llu "
+             "not to be seen",
+             (unsigned long long)meta->stacks, (unsigned long long)meta->stack_period,
+             (unsigned long long)meta->stacks_truncated, (unsigned long long)meta->stacks_failed);
 }
 
 /* Stops, and says what hotref itself took. */
@@ -351,6 +365,8 @@ static int finish(struct session *session, const struct options *options, struct
     struct profile *profile = build_profile(session, options->live, options->spelled);
     int status;
 
+    if (options->verbose)
+        tell_stacks(&profile->meta);
     status = profile_write(profile, *file);
     *file = NULL; /* written or not, it is gone */
     if (session_children(session))
@@ -610,7 +626,8 @@ const struct command command_record = {
             "  -d, --duration SEC   stop after SEC seconds; else when the targets end, or on Ctrl-C\n"
             "      --delay SEC      with -p: wait SEC seconds first\n"
             "  -o, --output FILE    the profile (default: hotref.prof)\n"
-            "  -v, --verbose        what hotref itself takes: time until armed, CPU time, memory\n"
+            "  -v, --verbose        what hotref itself takes: time until armed, CPU time, memory; how many\n"
+            "                       stacks were looked at\n"
             "      --increments GLOB[,GLOB]...\n"
             "                       count the inlined increments in C functions of these names too ('*': in all);\n"
             "                       else only those that a function does by compare-exchange are counted\n"

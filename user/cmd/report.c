@@ -51,6 +51,21 @@ static int unknown_format(const char *format)
     return command_misused(&command_report, "unknown format '%s': there are %s", format, names);
 }
 
+static int parse_filter(struct report *report, const char *pattern, bool exclude)
+{
+    char key[64], keys[256] = "";
+
+    if (filter_key(pattern, key, sizeof(key))) {
+        arrput(report->filters, ((struct rows_filter){pattern, exclude}));
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < naming_count; i++) {
+        strcat(keys, i ? ", " : "");
+        strcat(keys, namings[i].key);
+    }
+    return command_misused(&command_report, "unknown key '%s' in '%s': there are %s", key, pattern, keys);
+}
+
 static bool parse_number(const char *text, long least, long *number)
 {
     char *end;
@@ -113,8 +128,7 @@ static int parse_option(struct report *report, int option, char **argv)
         return parse_stacks(report, optarg, argv);
     case 'I':
     case 'X':
-        arrput(report->filters, ((struct rows_filter){optarg, option == 'X'}));
-        return STATUS_OK;
+        return parse_filter(report, optarg, option == 'X');
     case 'O':
         report->by_object = true;
         return STATUS_OK;
@@ -180,6 +194,18 @@ static FILE *open_output(const char *path)
     return out;
 }
 
+/* Whoever asked for what is not there wants to know, whatever the format. */
+static void filter(const struct report *report, struct rows *rows)
+{
+    char *sentence;
+
+    rows_filter(rows, report->filters, arrlenu(report->filters));
+    sentence = filter_told(rows, report->filters, arrlenu(report->filters));
+    if (sentence)
+        warn("%s", sentence);
+    free(sentence);
+}
+
 static int print(const struct report *report, const struct profile *profile, FILE *out)
 {
     bool usual = strcmp(report->input, DEFAULT_INPUT) == 0;
@@ -196,7 +222,7 @@ static int print(const struct report *report, const struct profile *profile, FIL
 
     if (!rows)
         return -1;
-    rows_filter(rows, report->filters, arrlenu(report->filters));
+    filter(report, rows);
     emit_fit(&options, out);
     if (report->rows >= 0)
         options.max_rows = (int)report->rows;
@@ -274,8 +300,9 @@ const struct command command_report = {
             "                       folded: stacks and objects, for flamegraph.pl and speedscope; -k says by what\n"
             "                       they are weighed (default: ops)\n"
             "  -o, --output FILE    where to write (default: stdout); no symbolic link is followed\n"
-            "  -k, --sort KEY       what to sort by: ops, decrefs, increfs, threads, retries, bounces\n"
-            "                       or handoffs\n"
+            "  -k, --sort KEY       what to sort by: ops, decrefs, increfs, threads, retries, bounces or handoffs\n"
+            "                       (default: the larger of decrefs and increfs, as increments are counted in part;\n"
+            "                       where that is equal, ops)\n"
             "  -n, --rows ROWS      so many rows, 0 for all (default: 20 on a terminal, else all)\n"
             "  -I, --include GLOB   only rows whose type, field, object or function is like GLOB, '*' for any text and\n"
             "                       '?' for one character; 'field=GLOB' looks at one of them. Any of several will do\n"

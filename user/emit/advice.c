@@ -111,10 +111,12 @@ static size_t widest(const struct line *lines)
 
 static void print_introduction(FILE *out, const struct emit_options *options)
 {
-    char *text;
+    char *text = NULL, *input = emit_input(options);
 
-    if (asprintf(&text, "what to do about rows ('hotref report%s%s --explain' tells more):",
-                 options->input ? " -i " : "", options->input ? options->input : "") < 0)
+    if (asprintf(&text, "what to do about rows ('hotref report%s --explain' tells more):", input ? input : "") < 0)
+        text = NULL;
+    free(input);
+    if (!text)
         return;
     fputc('\n', out);
     text_wrap(out, text, (size_t)options->width);

@@ -5,6 +5,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "profile/spell.h"
+
 #define SUMMARY_ROWS 10
 #define USUAL_WIDTH 80
 
@@ -36,6 +38,22 @@ void emit_fit(struct emit_options *options, FILE *out)
         return;
     options->width = ioctl(fileno(out), TIOCGWINSZ, &size) || !size.ws_col ? USUAL_WIDTH : size.ws_col;
     options->colour = wants_colour();
+}
+
+char *emit_input(const struct emit_options *options)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return NULL;
+    if (options->input) {
+        fputs(" -i ", out);
+        spell_word(out, options->input);
+    }
+    fclose(out);
+    return text;
 }
 
 int emit_summary(const struct profile *profile, const char *input, FILE *out)

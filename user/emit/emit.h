@@ -36,6 +36,9 @@ const char *emit_json_schema(void);
 /* Sets width and colour to what out can show: a terminal's width, and colour unless NO_COLOR forbids it. */
 void emit_fit(struct emit_options *options, FILE *out);
 
+/* " -i FILE" as a user would type it, or "" for the default one, malloc'ed; NULL without memory. */
+char *emit_input(const struct emit_options *options);
+
 /* What stands at the end of a recording: the verdict and the ten hottest rows, as a table that fits out. */
 int emit_summary(const struct profile *profile, const char *input, FILE *out);
 

@@ -41,13 +41,24 @@ static void print_frames(FILE *out, const struct profile *profile, uint32_t node
     }
 }
 
+/* "  7 %": never 0, nor all where it is not. */
+static void print_share(FILE *out, uint64_t hits, uint64_t all)
+{
+    if (hits * 100 < all)
+        fputs(" <1 %  ", out);
+    else if (hits < all && hits * 100 > all * 99)
+        fputs(">99 %  ", out);
+    else
+        fprintf(out, "%3.0f %%  ", 100.0 * (double)hits / (double)all);
+}
+
 void stacks_print(FILE *out, const struct profile *profile, const struct row *row, const struct emit_options *options)
 {
     for (uint32_t i = 0; i < row->stack_count && i < options->stacks; i++) {
         const struct row_stack *stack = &row->stacks[i];
 
         text_pad(out, INDENT);
-        fprintf(out, "%3.0f %%  ", 100.0 * (double)stack->hits / (double)row->stack_hits);
+        print_share(out, stack->hits, row->stack_hits);
         print_line(out, *stack->function ? stack->function : "?", options);
         print_frames(out, profile, stack->node, options);
     }

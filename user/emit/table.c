@@ -337,6 +337,15 @@ static size_t rows_shown(const struct emit_options *options, const struct row *r
     return options->max_rows > 0 ? smaller(arrlenu(rows), (size_t)options->max_rows) : arrlenu(rows);
 }
 
+static void print_more(FILE *out, const struct emit_options *options, size_t more)
+{
+    char number[NUMBER_SIZE], *input = emit_input(options);
+
+    print_line(out, options, "and %s more: 'hotref report%s -n 0%s' shows all", number_grouped(more, number),
+               input ? input : "", options->all ? " --all" : "");
+    free(input);
+}
+
 static void print_rows(FILE *out, const struct emit_options *options, const struct profile *profile,
                        const struct row *rows, bool numbered)
 {
@@ -361,9 +370,7 @@ static void print_rows(FILE *out, const struct emit_options *options, const stru
         stacks_print(out, profile, &rows[i], options);
     }
     if (shown < count)
-        print_line(out, options, "and %s more: 'hotref report%s%s -n 0%s' shows all",
-                   number_grouped(count - shown, number), options->input ? " -i " : "",
-                   options->input ? options->input : "", options->all ? " --all" : "");
+        print_more(out, options, count - shown);
 }
 
 static void print_verdict(FILE *out, const struct emit_options *options, const struct profile *profile,
@@ -438,7 +445,7 @@ static void print_lines(FILE *out, const struct emit_options *options, const str
 {
     size_t marked = 0;
 
-    for (size_t i = 0; i < arrlenu(rows->ranked); i++)
+    for (size_t i = 0; i < rows_shown(options, rows->ranked); i++)
         marked += rows->ranked[i].line != 0;
     if (marked)
         print_line(out, options, "[line N]: objects in one 64-byte cache line, so that threads that use the one "

@@ -1,4 +1,6 @@
 /* Which rows a report shows: -I and -X. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "profile/rows.h"
@@ -17,6 +19,16 @@ static const struct naming *naming_of(const char **pattern)
         }
     }
     return NULL;
+}
+
+bool filter_key(const char *pattern, char *key, size_t size)
+{
+    size_t length = strspn(pattern, "abcdefghijklmnopqrstuvwxyz_-");
+
+    if (!length || pattern[length] != '=' || naming_of(&pattern))
+        return true;
+    snprintf(key, size, "%.*s", (int)length, pattern);
+    return false;
 }
 
 static bool matches(const struct row *row, const char *pattern)
@@ -69,4 +81,56 @@ void rows_filter(struct rows *rows, const struct rows_filter *filters, size_t co
         return;
     filter_list(rows, rows->ranked, filters, count);
     filter_list(rows, rows->single, filters, count);
+}
+
+static void list_patterns(FILE *out, const struct rows_filter *filters, size_t count, bool exclude)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (filters[i].exclude == exclude)
+            fprintf(out, "%s'%s'", found++ ? " or " : "", filters[i].pattern);
+    }
+}
+
+static bool has_patterns(const struct rows_filter *filters, size_t count, bool exclude)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (filters[i].exclude == exclude)
+            return true;
+    }
+    return false;
+}
+
+/* The naming has to be like a pattern as a whole, which not everybody expects. */
+static bool all_are_whole(const struct rows_filter *filters, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strpbrk(filters[i].pattern, "*?"))
+            return false;
+    }
+    return true;
+}
+
+char *filter_told(const struct rows *rows, const struct rows_filter *filters, size_t count)
+{
+    bool included = has_patterns(filters, count, false), excluded = has_patterns(filters, count, true);
+    char *sentence = NULL;
+    size_t size;
+    FILE *out = arrlenu(rows->ranked) || !rows->left_out_rows ? NULL : open_memstream(&sentence, &size);
+
+    if (!out)
+        return NULL;
+    fputs(included ? "no contended row is like " : "every contended row is like ", out);
+    list_patterns(out, filters, count, !included);
+    if (included && excluded) {
+        fputs(" and not like ", out);
+        list_patterns(out, filters, count, true);
+    }
+    if (arrlenu(rows->single))
+        fputs("; of those that one thread alone has touched some are left (--all)", out);
+    else if (included && all_are_whole(filters, count))
+        fputs("; '*' stands for any text: '*NAME*' is like all that holds NAME", out);
+    fclose(out);
+    return sentence;
 }

@@ -131,6 +131,12 @@ struct rows_filter {
 /* Leaves rows that match one of the patterns, if any is not an exclusion, and none of the exclusions. Sums stay. */
 void rows_filter(struct rows *rows, const struct rows_filter *filters, size_t count);
 
+/* False if pattern asks by "KEY=" for a naming that there is none of; key then has its name. */
+bool filter_key(const char *pattern, char *key, size_t size);
+
+/* Where rows_filter() took all rows that are ranked away, a sentence on that, malloc'ed; else NULL. */
+char *filter_told(const struct rows *rows, const struct rows_filter *filters, size_t count);
+
 /* "nested.py:22 in func" of a frame of the profile, malloc'ed; NULL only without memory. */
 char *frame_label(const struct profile *profile, uint32_t frame);
 
