@@ -105,16 +105,25 @@ struct {
     __type(value, struct abi_counts);
 } cold SEC(".maps");
 
+/* What BPF has found out. One that was thrown out is found out and announced once more. */
 struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, ABI_TYPES);
     __type(key, struct abi_type_key);
     __type(value, struct abi_type);
 } types SEC(".maps");
 
-/* Those that were announced, by target << 32 | tid: a thread that becomes another program is one of another target. */
+/* What the user side knows: those stay. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, ABI_BUILTIN_TYPES * ABI_TARGETS);
+    __type(key, struct abi_type_key);
+    __type(value, struct abi_type);
+} builtin_types SEC(".maps");
+
+/* Those that were announced, by target << 32 | tid: a thread that becomes another program is one of another target. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, ABI_TYPES);
     __type(key, u64);
     __type(value, u32);
@@ -134,7 +143,7 @@ struct {
 } states SEC(".maps");
 
 /* By address: on which CPU the count there was changed last, and which object stands there. Addresses that share a
- * slot lose bounces and lives, never make any. */
+ * pair of slots lose bounces and lives, never make any. */
 struct at_address {
     u64 last;             /* address, CPU, target */
     u64 address;

@@ -38,9 +38,16 @@ __noinline u64 identity(u32 kind, u32 mask, const struct object *object, const s
 
 static __always_inline struct at_address *find_address(u64 object, u32 target)
 {
-    u32 at = (((object >> 4) ^ (u64)target << 40) * 0x9e3779b97f4a7c15ull) >> 50;
+    u32 at = (((object >> 4) ^ (u64)target << 40) * 0x9e3779b97f4a7c15ull) >> 50, other = at ^ 1;
+    struct at_address *here = bpf_map_lookup_elem(&addresses, &at), *there;
 
-    return bpf_map_lookup_elem(&addresses, &at);
+    if (!here || here->address == object)
+        return here;
+    there = bpf_map_lookup_elem(&addresses, &other);
+    if (!there || there->address == object)
+        return there;
+    /* Objects that have ended make room before those that live. */
+    return here->address && !here->ended && (!there->address || there->ended) ? there : here;
 }
 
 /* Notes that this CPU has changed the object's count; whether another one did before. */
@@ -64,8 +71,9 @@ static __always_inline u64 life_at(struct at_address *here, u64 address, u64 own
     if (here->address != address) {
         here->address = address;
         here->owner = owner;
-        here->life = here->queued = here->ended = 0;
-        return 0;
+        here->life += here->ended | here->queued; /* forgotten, so it may come back as another one's */
+        here->queued = here->ended = 0;
+        return here->life;
     }
     if (here->ended || (here->queued && !(shared & 2)) || (owner && here->owner != owner)) {
         here->life++;

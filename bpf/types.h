@@ -58,7 +58,8 @@ static __always_inline struct abi_event *new_event(u32 kind, u32 target)
     struct abi_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 
     if (!event) {
-        count_stat(ABI_STAT_LOST_EVENTS, 1);
+        /* A type is tried again. */
+        count_stat(ABI_STAT_LOST_EVENTS, kind != ABI_EVENT_TYPE);
         return 0;
     }
     event->event = kind;
@@ -107,34 +108,60 @@ __noinline u64 signature_of(u64 type, const struct abi_layout *layout)
     return sum + read_u64(name + layout->str_length) * 0x2545f4914f6cdd1dull;
 }
 
-/* What is known of type, found out on first sight; kind ABI_KIND_NO_TYPE where it is none. */
-__noinline int find_type(u64 type, u32 target, const struct abi_layout *layout, struct abi_type *found)
+/* kind, mask and signature of what stands at type now. */
+__noinline int inspect_type(u64 type, u32 target, const struct abi_layout *layout, struct abi_type *found)
 {
     struct abi_type_key key = {.type = type, .target = target};
-    struct abi_type *known = bpf_map_lookup_elem(&types, &key);
-    u64 signature;
+    const struct abi_type *builtin = bpf_map_lookup_elem(&builtin_types, &key);
 
     if (!layout || !found)
         return 0;
-    if (known && known->kind == ABI_KIND_NO_TYPE) {
-        *found = *known;
-        return 0;
-    }
-    signature = type ? signature_of(type, layout) : 0;
-    if (known && known->announced && known->signature == signature) {
-        *found = *known;
-        return 0;
-    }
-    if (known) {
-        *found = *known;
-        found->number += !!known->announced;
+    found->kind = found->mask = 0;
+    if (builtin) {
+        found->kind = builtin->kind;
+        found->mask = builtin->mask;
     } else if (!type || !is_type(layout, type)) {
         found->kind = ABI_KIND_NO_TYPE;
     } else if (read_u64(type + layout->type_flags) & TYPE_SUBCLASS) {
         found->kind = ABI_KIND_TYPE;
     }
-    found->signature = signature;
-    found->announced = found->kind == ABI_KIND_NO_TYPE || announce_type(type, target, found->number, layout);
+    /* What is no type may become one: by then it has another type itself. */
+    found->signature = found->kind == ABI_KIND_NO_TYPE ? read_u64(type + HEADER_TYPE) : signature_of(type, layout);
+    return 0;
+}
+
+enum { NOT_ANNOUNCED = 0, ANNOUNCED = 1, ANNOUNCE_FAILED = 2 };
+
+/* Whether what was found out holds yet. */
+static __always_inline int holds(const struct abi_type *known, u64 type, const struct abi_layout *layout)
+{
+    if (known->kind == ABI_KIND_NO_TYPE)
+        return known->signature == read_u64(type + HEADER_TYPE);
+    return known->announced == ANNOUNCED && known->signature == signature_of(type, layout);
+}
+
+/* What is known of type, found out on first sight; kind ABI_KIND_NO_TYPE where it is none. */
+__noinline int find_type(u64 type, u32 target, const struct abi_layout *layout, struct abi_type *found)
+{
+    struct abi_type_key key = {.type = type, .target = target};
+    struct abi_type *known = bpf_map_lookup_elem(&types, &key);
+
+    if (!layout || !found)
+        return 0;
+    if (known)
+        *found = *known;
+    if (known && holds(known, type, layout))
+        return 0;
+    found->number += found->announced == ANNOUNCED;
+    inspect_type(type, target, layout, found);
+    if (found->kind == ABI_KIND_NO_TYPE) {
+        found->announced = NOT_ANNOUNCED;
+    } else if (announce_type(type, target, found->number, layout)) {
+        found->announced = ANNOUNCED;
+    } else {
+        count_stat(ABI_STAT_LOST_EVENTS, found->announced != ANNOUNCE_FAILED);
+        found->announced = ANNOUNCE_FAILED;
+    }
     bpf_map_update_elem(&types, &key, found, BPF_ANY);
     return 0;
 }

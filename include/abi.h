@@ -23,7 +23,8 @@ typedef int16_t s16;
 #define ABI_CALLER_CHUNK 32 /* return addresses share an index by 4 bytes; so many indexes a map element */
 #define ABI_ROWS 16384
 #define ABI_COLD 4096
-#define ABI_TYPES 4096
+#define ABI_TYPES 4096      /* that are remembered at a time, and threads */
+#define ABI_BUILTIN_TYPES 32 /* in one target */
 #define ABI_NAME_AT 4       /* an object is described on its so-many-th operation in a row: below it is cold */
 
 /* A cookie is target << 32 | site, and a site is known by its binary and its number there. */
@@ -253,7 +254,7 @@ struct abi_type_key {
 struct abi_type {
     u32 mask;             /* bit i: the word at object + 32 + 8 * i never changes while the object lives */
     u16 kind;
-    u16 announced;
+    u16 announced;        /* 1: it was; 2: it could not be, yet */
     u64 signature;        /* of its name and other things when it was announced: with another one it is another type */
     u32 number;           /* which of the types that stood there it is */
     u32 reserved;

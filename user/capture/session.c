@@ -319,10 +319,12 @@ static const struct {
     {"PyGetSetDescr_Type", ABI_KIND_DESCRIPTOR, 3},  {"PyClassMethodDescr_Type", ABI_KIND_DESCRIPTOR, 3},
 };
 
+_Static_assert(sizeof(builtin_types) / sizeof(builtin_types[0]) <= ABI_BUILTIN_TYPES, "they have room for all targets");
+
 static int fill_types(struct session *session, uint32_t number)
 {
     const struct interpreter *interpreter = &session->targets[number].interpreter;
-    int map = bpf_map__fd(session->bpf->skeleton->maps.types);
+    int map = bpf_map__fd(session->bpf->skeleton->maps.builtin_types);
 
     for (size_t i = 0; i < sizeof(builtin_types) / sizeof(builtin_types[0]); i++) {
         uint64_t at = elf_file_symbol(interpreter->file, builtin_types[i].symbol);
