@@ -10,7 +10,7 @@ CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS_ALL := -std=gnu17 $(WARN) $(CFLAGS) -D_GNU_SOURCE -DHOTREF_VERSION='"$(VERSION)"' -Iuser -Iinclude -I$(BUILD) \
               -MMD -MP
-LIBS    := -lbpf -lelf -ldw -lZydis -ljansson -lz -lm
+LIBS    := -lbpf -lelf -ldw -lZydis -ljansson -lyaml -lz -lm
 
 SOURCES := $(sort $(shell find user -name '*.c'))
 OBJECTS := $(SOURCES:user/%.c=$(BUILD)/user/%.o)
@@ -19,9 +19,10 @@ SKELETON := $(BUILD)/hotref.skel.h
 
 # What the machine needs, by Debian's package names (12 and 13).
 PACKAGES_BUILD := gcc libc6-dev make clang llvm bpftool libbpf-dev libelf-dev libdw-dev libzydis-dev libjansson-dev \
-                  libstb-dev zlib1g-dev
+                  libyaml-dev libstb-dev zlib1g-dev
 PACKAGES_PYTHON := dpkg-dev gcc libc6-dev make clang
-PACKAGES_CHECK := libcmocka-dev python3-pytest python3-jsonschema bpftrace mount
+PACKAGES_CHECK := libcmocka-dev python3-pytest python3-jsonschema python3-yaml libxml2-utils \
+                  shellcheck bpftrace mount
 
 # Under sudo, the interpreters are the invoking user's, and so is what is built in a tree of that user's.
 INVOKER := $(if $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER)))

@@ -3,7 +3,7 @@
 #define HOTREF_CMD_COMMAND_H
 
 /* Exit statuses. record ends with its CMD's own where it ran one (docs in record.c). */
-enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_RECORD_FAILED = 125, STATUS_NOT_FOUND = 127 };
+enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_NOT_JUDGED = 2, STATUS_RECORD_FAILED = 125, STATUS_NOT_FOUND = 127 };
 
 struct command {
     const char *name;
@@ -13,7 +13,7 @@ struct command {
     int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name; returns the exit status */
 };
 
-extern const struct command command_record, command_report, command_scan, command_doctor;
+extern const struct command command_record, command_report, command_gate, command_scan, command_doctor;
 
 /* Prints "hotref NAME: last_failure()" and returns status. */
 int command_failed(const struct command *command, int status);

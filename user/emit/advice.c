@@ -43,8 +43,7 @@ static void print_short(FILE *out, const struct remedy *remedy)
     }
 }
 
-/* NULL without memory. */
-static char *short_text(const struct remedy *remedy)
+char *advice_short(const struct remedy *remedy)
 {
     char *text = NULL;
     size_t size;
@@ -131,7 +130,7 @@ void advice_print(FILE *out, const struct rows *rows, const struct emit_options 
     if (lines)
         print_introduction(out, options);
     for (size_t i = 0; i < arrlenu(lines); i++) {
-        char *text = short_text(lines[i].remedy);
+        char *text = advice_short(lines[i].remedy);
 
         fprintf(out, "%*s%-*s  ", INDENT, "", (int)width, lines[i].rows ? lines[i].rows : "");
         text_flow(out, text ? text : "", (size_t)options->width, INDENT + width + 2, INDENT + width + 2);

@@ -1,4 +1,4 @@
-/* Which rows a report shows: -I and -X. */
+/* Which rows a report shows, -I and -X, and which a limit holds for. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,14 +31,19 @@ bool filter_key(const char *pattern, char *key, size_t size)
     return false;
 }
 
+bool naming_matches(const struct naming *naming, const char *pattern, const struct row *row)
+{
+    return glob_matches(pattern, naming->of(row));
+}
+
 static bool matches(const struct row *row, const char *pattern)
 {
     const struct naming *naming = naming_of(&pattern);
 
     if (naming)
-        return glob_matches(pattern, naming->of(row));
+        return naming_matches(naming, pattern, row);
     for (size_t i = 0; i < naming_count; i++) {
-        if (glob_matches(pattern, namings[i].of(row)))
+        if (naming_matches(&namings[i], pattern, row))
             return true;
     }
     return false;

@@ -61,16 +61,23 @@ static const char *busiest_version(const struct profile *profile, const struct e
     return profile_string(profile, profile->targets[best].version);
 }
 
+/* Counts of a file may be anything: a sum that wrapped would be small. */
+static void add(uint64_t *sum, uint64_t more)
+{
+    if (__builtin_add_overflow(*sum, more, sum))
+        *sum = UINT64_MAX;
+}
+
 static void sum_counts(struct row *row, const struct entry *entries, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct profile_count *from = entries[i].count;
 
-        row->decrefs += from->decrefs;
-        row->increfs += from->increfs;
-        row->handoffs += from->handoffs;
-        row->retries += from->retries;
-        row->bounces += from->bounces;
+        add(&row->decrefs, from->decrefs);
+        add(&row->increfs, from->increfs);
+        add(&row->handoffs, from->handoffs);
+        add(&row->retries, from->retries);
+        add(&row->bounces, from->bounces);
         if (from->field_source && (!row->field_source || from->field_source < row->field_source))
             row->field_source = from->field_source;
     }

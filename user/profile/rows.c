@@ -19,7 +19,8 @@ struct builder {
     struct rows *rows;
     struct entry *entries;   /* all counts, grouped by sorting */
     struct entry *alone;     /* of the group at hand: objects of one thread, ... */
-    struct entry *contended; /* ... and those of several */
+    struct entry *contended; /* ... those of several, ... */
+    struct entry *cold;      /* ... and those of which that is not known */
     struct line_entry *lines; /* objects of ranked rows that share a line */
     struct stack_index *stacks;
     const struct profile_stack **alone_stacks, **contended_stacks; /* as alone and contended */
@@ -130,6 +131,7 @@ static void place(struct builder *builder, const struct entry *entry, enum part 
     switch (part) {
     case COLD:
         rows->cold_ops += ops;
+        arrput(builder->cold, *entry);
         break;
     case ALONE:
         rows->single_ops += ops;
@@ -170,13 +172,14 @@ static void add_lines(struct builder *builder)
     }
 }
 
-/* One (type, field, name), of which one row comes, or two. */
+/* One (type, field, name), of which one row comes, or several. */
 static void add_group(struct builder *builder, size_t begin, size_t end)
 {
     const struct entry *entries = builder->entries;
 
     arrsetlen(builder->alone, 0);
     arrsetlen(builder->contended, 0);
+    arrsetlen(builder->cold, 0);
     arrsetlen(builder->alone_stacks, 0);
     arrsetlen(builder->contended_stacks, 0);
     for (size_t next; begin < end; begin = next) {
@@ -192,6 +195,7 @@ static void add_group(struct builder *builder, size_t begin, size_t end)
     add_row(builder, &builder->rows->ranked, builder->contended, builder->contended_stacks);
     add_lines(builder);
     add_row(builder, &builder->rows->single, builder->alone, builder->alone_stacks);
+    add_row(builder, &builder->rows->cold, builder->cold, NULL);
 }
 
 static void add_groups(struct builder *builder)
@@ -316,6 +320,7 @@ static void free_builder(struct builder *builder)
     arrfree(builder->entries);
     arrfree(builder->alone);
     arrfree(builder->contended);
+    arrfree(builder->cold);
     arrfree(builder->lines);
     arrfree(builder->alone_stacks);
     arrfree(builder->contended_stacks);
@@ -384,6 +389,7 @@ void rows_free(struct rows *rows)
         return;
     arrfree(rows->ranked);
     arrfree(rows->single);
+    arrfree(rows->cold);
     for (size_t i = 0; i < arrlenu(rows->owned); i++)
         free(rows->owned[i]);
     arrfree(rows->owned);

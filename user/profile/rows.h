@@ -70,7 +70,7 @@ struct metric {
     const char *key;        /* "ops": option value, JSON member, csv column */
     const char *heading;
     const char *meaning;    /* one sentence for --help and docs */
-    bool exact;             /* the same in every run: may be gated */
+    bool exact;             /* depends on the program alone, neither on the machine nor on the probe: may be gated */
     uint64_t (*of)(const struct row *row);
     bool sums;              /* a row's is the sum of its parts' */
 };
@@ -81,6 +81,9 @@ extern const struct metric metric_usual;
 extern const size_t metric_count;
 const struct metric *metric_find(const char *key); /* NULL if there is none */
 
+/* 0 if a gate may judge by the metric, else -1 with a failure that says by which it may. */
+int metric_gated(const struct metric *metric);
+
 /* What a row is called by: csv columns, and what filters look at. */
 struct naming {
     const char *key;        /* "type" */
@@ -89,6 +92,9 @@ struct naming {
 extern const struct naming namings[];
 extern const size_t naming_count;
 
+/* True if what the row is called by it is like the glob. */
+bool naming_matches(const struct naming *naming, const char *pattern, const struct row *row);
+
 /*
  * Contention is judged object by object: what two threads or more did to one object through one field is ranked.
  * A name may stand for many objects, one for each thread perhaps, so it can have a row in both lists.
@@ -96,6 +102,7 @@ extern const size_t naming_count;
 struct rows {
     struct row *ranked;     /* stb_ds array: seen from two threads or more, hottest first */
     struct row *single;     /* stb_ds array: one thread only, hottest first */
+    struct row *cold;       /* stb_ds array: folds that could not be told to be in which of the two, by name */
     uint64_t ranked_ops, single_ops, cold_ops; /* cold: folded before it could be told which of the two */
     uint64_t elsewhere_ops; /* of single_ops: on objects that other threads reach through other fields */
     uint64_t ranked_objects, ranked_threads;   /* distinct, over all of ranked; folds do not count as objects */

@@ -1,0 +1,358 @@
+#include "cmd/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "emit/emit.h"
+#include "emit/gate.h"
+#include "util/account.h"
+#include "util/array.h"
+#include "util/error.h"
+
+/* A format, and where it goes. */
+struct output {
+    const struct gate_emitter *emitter;
+    const char *path; /* NULL: stdout */
+};
+
+struct options {
+    const char *input, *baseline, *config;
+    const char **limits;    /* stb_ds: --max */
+    struct output *outputs; /* stb_ds */
+    uint64_t work, baseline_work;
+    bool all, ended_anyhow, write_budget;
+    const char *output;     /* of --write-budget */
+};
+
+static bool in_github(void)
+{
+    const char *value = getenv("GITHUB_ACTIONS");
+
+    return value && strcmp(value, "true") == 0;
+}
+
+static int unknown_format(const char *format)
+{
+    char names[256] = "";
+
+    for (size_t i = 0; gate_emitters[i]; i++) {
+        strcat(names, i ? ", " : "");
+        strcat(names, gate_emitters[i]->name);
+    }
+    return command_misused(&command_gate, "unknown format '%s': there are %s", format, names);
+}
+
+/* "junit", "junit=FILE" */
+static int parse_format(struct options *options, const char *text)
+{
+    size_t length = strcspn(text, "=");
+    struct output output = {gate_emitter_find(text, length), text[length] ? text + length + 1 : NULL};
+
+    if (!output.emitter)
+        return unknown_format(text);
+    if (output.path && !*output.path)
+        return command_misused(&command_gate, "'%s' names no file", text);
+    arrput(options->outputs, output);
+    return STATUS_OK;
+}
+
+static int parse_work(const char *text, uint64_t *work)
+{
+    char *end;
+
+    errno = 0;
+    *work = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || !*work)
+        return command_misused(&command_gate, "'%s' is not a number of units of work", text);
+    return STATUS_OK;
+}
+
+/* What may be given once: a second one would quietly replace the first. */
+static int keep_once(const char **place, const char *name)
+{
+    if (*place)
+        return command_misused(&command_gate, "%s is given twice", name);
+    *place = optarg;
+    return STATUS_OK;
+}
+
+static int parse_option(struct options *options, int option)
+{
+    switch (option) {
+    case 'i':
+        return keep_once(&options->input, "--input");
+    case 'b':
+        return keep_once(&options->baseline, "--baseline");
+    case 'c':
+        return keep_once(&options->config, "--config");
+    case 'o':
+        return keep_once(&options->output, "--output");
+    case 'm':
+        arrput(options->limits, optarg);
+        return STATUS_OK;
+    case 'f':
+        return parse_format(options, optarg);
+    case 'w':
+        return parse_work(optarg, &options->work);
+    case 'W':
+        return parse_work(optarg, &options->baseline_work);
+    case 'a':
+        options->all = true;
+        return STATUS_OK;
+    case 'e':
+        options->ended_anyhow = true;
+        return STATUS_OK;
+    case 'B':
+        options->write_budget = true;
+        return STATUS_OK;
+    default:
+        return STATUS_USAGE;
+    }
+}
+
+/* Of several formats on stdout none may be a document of its own. */
+static int check_outputs(const struct options *options)
+{
+    size_t on_stdout = 0, documents = 0;
+
+    for (size_t i = 0; i < arrlenu(options->outputs); i++) {
+        on_stdout += !options->outputs[i].path;
+        documents += !options->outputs[i].path && options->outputs[i].emitter->document;
+    }
+    if (documents && on_stdout > 1)
+        return command_misused(&command_gate, "several formats on stdout: give all but one a file, as in junit=FILE");
+    return STATUS_OK;
+}
+
+static int check_use(const struct options *options)
+{
+    if (!options->input)
+        return command_misused(&command_gate, "no profile is given: -i FILE");
+    if (options->write_budget && (options->baseline || options->config || options->limits || options->outputs))
+        return command_misused(&command_gate, "--write-budget goes with -i and -o alone");
+    if (options->output && !options->write_budget)
+        return command_misused(&command_gate, "-o is for --write-budget: formats take files as in junit=FILE");
+    return check_outputs(options);
+}
+
+static int parse(struct options *options, int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"input", required_argument, NULL, 'i'},         {"baseline", required_argument, NULL, 'b'},
+        {"max", required_argument, NULL, 'm'},           {"config", required_argument, NULL, 'c'},
+        {"format", required_argument, NULL, 'f'},        {"output", required_argument, NULL, 'o'},
+        {"work", required_argument, NULL, 'w'},          {"baseline-work", required_argument, NULL, 'W'},
+        {"all", no_argument, NULL, 'a'},                 {"ended-anyhow", no_argument, NULL, 'e'},
+        {"write-budget", no_argument, NULL, 'B'},        {0},
+    };
+    int option, status;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "+:i:f:o:", longs, NULL)) != -1) {
+        if (option == '?' && optopt)
+            return command_misused(&command_gate, "unknown option '-%c'", optopt);
+        if (option == '?')
+            return command_misused(&command_gate, "unknown option '%s'", argv[optind - 1]);
+        if (option == ':')
+            return command_misused(&command_gate, "'%s' needs a value", argv[optind - 1]);
+        status = parse_option(options, option);
+        if (status)
+            return status;
+    }
+    if (optind < argc)
+        return command_misused(&command_gate, "unexpected argument '%s'", argv[optind]);
+    return check_use(options);
+}
+
+/* One stream: what the runner and later steps read of it must have arrived whole. */
+static int finish(FILE *out, const char *path, int status)
+{
+    errno = EIO; /* what remains of an error that came before */
+    if (!status && (fflush(out) || ferror(out)))
+        status = fail_errno("cannot write '%s'", path);
+    if (out != stdout && fclose(out) && !status)
+        status = fail_errno("cannot write '%s'", path);
+    return status;
+}
+
+static FILE *open_output(const char *path, int flags)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | flags, 0666);
+    FILE *out = fd < 0 ? NULL : fdopen(fd, flags == O_APPEND ? "a" : "w");
+
+    if (!out)
+        fail_errno("cannot write '%s'", path);
+    return out;
+}
+
+static int print_output(const struct gate_report *report, const struct output *output)
+{
+    struct gate_report fitted = *report;
+    struct emit_options fit = {0};
+    FILE *out = output->path ? open_output(output->path, O_TRUNC) : stdout;
+
+    if (!out)
+        return -1;
+    emit_fit(&fit, out);
+    fitted.width = fit.width;
+    fitted.colour = fit.colour;
+    return finish(out, output->path ? output->path : "stdout", output->emitter->emit(&fitted, out));
+}
+
+/* GitHub gives each step a file for what its page is to show. */
+static int print_summary(const struct gate_report *report)
+{
+    const char *path = getenv("GITHUB_STEP_SUMMARY");
+    FILE *out;
+
+    if (!path || !*path)
+        return 0;
+    out = open_output(path, O_APPEND);
+    return out ? finish(out, path, gate_summary(report, out)) : -1;
+}
+
+static int print_all(const struct options *options, const struct gate_report *report)
+{
+    bool github = false;
+
+    for (size_t i = 0; i < arrlenu(options->outputs); i++) {
+        const struct output *output = &options->outputs[i];
+        bool said = !report->gate && output->emitter == &gate_text && !output->path; /* on stderr */
+
+        if (!said && print_output(report, output))
+            return -1;
+        github = github || output->emitter == &gate_github;
+    }
+    return github ? print_summary(report) : 0;
+}
+
+static struct budget *load_budget(const struct options *options, struct budget *budget)
+{
+    if (!budget || (options->config && budget_read(budget, options->config)))
+        return NULL;
+    for (size_t i = 0; i < arrlenu(options->limits); i++) {
+        if (budget_add(budget, options->limits[i]))
+            return NULL;
+    }
+    return budget;
+}
+
+static void today(char text[16])
+{
+    time_t now = time(NULL);
+    struct tm utc;
+
+    strftime(text, 16, "%Y-%m-%d", gmtime_r(&now, &utc));
+}
+
+/* Says what was found wherever it is wanted, and returns the status. */
+static int conclude(const struct options *options, struct gate_report *report)
+{
+    int status = !report->gate                          ? STATUS_NOT_JUDGED
+                 : report->gate->outcome == GATE_PASSED ? STATUS_OK
+                 : report->gate->outcome == GATE_FAILED ? STATUS_FAILED
+                                                        : STATUS_NOT_JUDGED;
+    char *refusal = report->gate ? NULL : strdup(last_failure());
+
+    if (!report->gate) {
+        command_failed(&command_gate, status);
+        report->refusal = refusal ? refusal : "out of memory";
+    }
+    if (print_all(options, report))
+        status = command_failed(&command_gate, STATUS_NOT_JUDGED);
+    free(refusal);
+    return status;
+}
+
+static int judge(const struct options *options)
+{
+    char date[16];
+    struct budget *budget = budget_new();
+    struct gate_input input = {.profile_path = options->input,
+                               .baseline_path = options->baseline,
+                               .today = date,
+                               .work = options->work,
+                               .baseline_work = options->baseline_work,
+                               .all = options->all,
+                               .ended_anyhow = options->ended_anyhow};
+    struct gate_report report = {
+        .budget = budget, .profile_path = options->input, .workspace = getenv("GITHUB_WORKSPACE")};
+    struct profile *profile = NULL, *baseline = NULL;
+    struct gate *gate = NULL;
+    int status;
+
+    today(date);
+    input.budget = load_budget(options, budget);
+    if (input.budget)
+        input.profile = profile = profile_read(options->input);
+    if (profile && options->baseline)
+        input.baseline = baseline = profile_read(options->baseline);
+    if (profile && (baseline || !options->baseline))
+        report.gate = gate = gate_judge(&input);
+    status = conclude(options, &report);
+    gate_free(gate);
+    profile_free(profile);
+    profile_free(baseline);
+    budget_free(budget);
+    return status;
+}
+
+static void add_usual_outputs(struct options *options)
+{
+    if (options->outputs)
+        return;
+    arrput(options->outputs, ((struct output){&gate_text, NULL}));
+    if (in_github())
+        arrput(options->outputs, ((struct output){&gate_github, NULL}));
+}
+
+static int run(int argc, char **argv)
+{
+    struct options options = {0};
+    struct account account = account_invoking();
+    int status = parse(&options, argc, argv);
+
+    if (!status && account_become(&account)) {
+        fail_errno("cannot become user '%s'", account.name);
+        status = command_failed(&command_gate, STATUS_NOT_JUDGED);
+    }
+    if (!status) {
+        add_usual_outputs(&options);
+        status = judge(&options);
+    }
+    arrfree(options.limits);
+    arrfree(options.outputs);
+    return status;
+}
+
+const struct command command_gate = {
+    .name = "gate",
+    .arguments = "-i FILE [--max 'type=GLOB,field=GLOB,METRIC=VALUE']... [--config FILE] [--baseline FILE]\n"
+                 "                   [--work N [--baseline-work N]] [-f FORMAT[=FILE]]... [--all] [--ended-anyhow]\n"
+                 "       hotref gate -i FILE --write-budget [-o FILE]",
+    .summary = "Judge a profile by limits, for tests and CI",
+    .help = "  -i, --input FILE      the profile\n"
+            "      --max LIMIT       at most so much of decrefs, handoffs or threads in the rows of type, field, object and\n"
+            "                        function like GLOB, together; of threads, in each. Several may be given. VALUE is\n"
+            "                          1000       so many\n"
+            "                          0.5/unit   so many for each unit of --work\n"
+            "                          1.05x, +5%, +100   so many times, or more than, the baseline\n"
+            "      --config FILE     a budget: limits, and exceptions with their reasons, in YAML (docs/ci.md)\n"
+            "      --baseline FILE   the profile that relative limits are relative to\n"
+            "      --work N          units of work that the program did, requests perhaps\n"
+            "      --baseline-work N the same of the baseline's program, where it differs\n"
+            "  -f, --format FORMAT[=FILE]  text (default); github: annotations, and a summary on the run's page (default\n"
+            "                        with text where GITHUB_ACTIONS=true); junit: JUnit XML; json. Several may be given\n"
+            "      --all             limits count rows of a single thread, too\n"
+            "      --ended-anyhow    judge a program that failed or was killed, too\n"
+            "      --write-budget    print a first budget that the profile keeps, with some room\n"
+            "  -o, --output FILE     where to write that (default: stdout)\n\n"
+            "Exit status: 0 passed, 1 failed, 2 not judged: the profile, the baseline or the budget is missing, damaged,\n"
+            "incomplete or not to be compared, or the usage is wrong.\n",
+    .run = run,
+};
