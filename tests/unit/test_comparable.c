@@ -43,7 +43,7 @@ static void expect(struct pair pair, const char *key, bool refused, const char *
 static void equal_recordings_raise_no_doubt(void **state)
 {
     struct pair pair = pair_new();
-    struct doubt *doubts = doubts_of(&pair, "ops", true);
+    struct doubt *doubts = doubts_of(&pair, "decrefs", true);
 
     (void)state;
     assert_null(doubts);
@@ -131,10 +131,10 @@ static void less_work_is_remarked_on(void **state)
            "the recordings took 1.50 s and 6.00 s, and at least one ended before its program did");
 }
 
-static void observations_are_marked(void **state)
+static void what_is_not_exact_is_marked(void **state)
 {
     (void)state;
-    expect(pair_new(), "bounces", false, "'bounces' is an observation under the probe and differs in every run");
+    expect(pair_new(), "bounces", false, "'bounces' differs from run to run of the same program");
 }
 
 int main(void)
@@ -146,7 +146,7 @@ int main(void)
         cmocka_unit_test(increments_compare_only_where_the_same_were_counted),
         cmocka_unit_test(another_interpreter_is_what_people_compare),
         cmocka_unit_test(less_work_is_remarked_on),
-        cmocka_unit_test(observations_are_marked),
+        cmocka_unit_test(what_is_not_exact_is_marked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

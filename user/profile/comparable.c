@@ -235,7 +235,7 @@ struct doubt *comparison_doubts(const struct comparison *c)
     remark_ends(&doubts, c->after, c->after_path);
     remark_durations(&doubts, c);
     if (!c->metric->exact)
-        add(&doubts, false, "'%s' is an observation under the probe and differs in every run", c->metric->key);
+        add(&doubts, false, "'%s' differs from run to run of the same program", c->metric->key);
     return doubts;
 }
 
