@@ -5,7 +5,7 @@ import signal
 import pytest
 
 import machine
-from recording import matching
+from recording import Report, matching
 from targets import IsolatedTarget, Target
 
 READS = 5_000
@@ -90,6 +90,25 @@ def test_two_processes_at_once_are_told_apart(hotref, processes, plain_python):
     assert sum(row["decrefs"] for row in matching(report.ranked, type=CONFIG)) == 2 * EXPECTED
     for target in targets:
         assert_no_breakpoints(target)
+    assert_threads_do_not_add_up(hotref, recording.profile, {target.pid for target in targets})
+
+
+def assert_threads_do_not_add_up(hotref, profile, pids):
+    """Two threads in each process: they meet nobody else."""
+    report = hotref.report(profile)
+    assert report.json["verdict"].startswith("2 threads in each of 2 processes fight over ")
+    config, = (row for row in matching(report.ranked, type=CONFIG) if row["processes"] == 2)
+    assert (config["threads"], config["pid"]) == (2, None)
+    status, stdout, _ = hotref("report", "-i", profile, "-f", "json", "--by-object", "--per-thread")
+    assert status == 0
+    rows = matching(Report(stdout).ranked, type=CONFIG)
+    assert {row["pid"] for row in rows} == pids
+    for row in rows:
+        assert (row["threads"], row["processes"], {thread["pid"] for thread in row["by_thread"]}) == (2, 1, {row["pid"]})
+    status, stdout, _ = hotref("report", "-i", profile, "--by-object", "--per-thread")
+    for pid in pids:
+        assert re.search(rf"Config.* @0x[0-9a-f]+ \(pid {pid}\)", stdout)
+        assert re.search(rf"by .* \(pid {pid}, tid \d+\)", stdout)
 
 
 def test_two_processes_of_different_builds_at_once(hotref, processes, plain_python, other_build):

@@ -399,7 +399,7 @@ static void json_holds_the_contract(void **state)
         "type",     "field",        "field_source", "object",   "address",     "objects", "fold",
         "function", "ops",          "decrefs",      "increfs",  "retries",     "bounces", "handoffs",
         "threads",  "thread_names", "owner",        "stall_ns", "stall_share", "remedy",  "sites",
-        "per_thread_id", "line", "place", "stacks",
+        "per_thread_id", "line", "place", "stacks", "processes", "pid",
     };
     struct profile *p = usual();
     json_t *root = exported(p, false), *rows = json_object_get(root, "rows"),

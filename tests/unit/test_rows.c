@@ -351,7 +351,7 @@ static void the_verdict_on_an_object_of_two_fields(void **state)
     release(p, rows);
 }
 
-static void the_verdict_cuts_long_names(void **state)
+static void the_verdict_cuts_long_names_on_terminals_only(void **state)
 {
     struct profile *p = sample_new();
     char name[10001], *sentence;
@@ -365,9 +365,12 @@ static void the_verdict_cuts_long_names(void **state)
     sample_count(p, object, "closure", 1, 1)->increfs = 4;
     sample_count(p, object, "closure", 2, 1);
     rows = rows_build(p, NULL);
-    sentence = verdict(p, rows);
+    sentence = verdict_short(p, rows);
     assert_in_range(strlen(sentence), 100, 300);
     assert_non_null(strstr(sentence, "6 of 6 shared reference-count operations"));
+    free(sentence);
+    sentence = verdict(p, rows);
+    assert_non_null(strstr(sentence, name));
     free(sentence);
     release(p, rows);
 }
@@ -611,6 +614,107 @@ static void filters_leave_the_sums(void **state)
     }
 }
 
+/* Two processes of the same program: the second has its own globals, and so many threads that use it. */
+static struct profile *two_processes(uint32_t threads)
+{
+    struct profile *p = nested();
+    struct profile_target target = p->targets[1];
+    uint32_t globals;
+
+    target.pid = 5000;
+    arrput(p->targets, target);
+    globals = sample_object(p, "dict", "globals of __main__", 0x1000);
+    p->objects[globals].target = 2;
+    for (uint32_t i = 1; i <= threads; i++) {
+        arrput(p->threads, ((struct profile_thread){2, 5000 + i, profile_text(p, "Worker")}));
+        sample_count(p, globals, "function.func_globals", (uint32_t)arrlenu(p->threads) - 1, 20000);
+    }
+    return p;
+}
+
+static bool begins(const struct profile *p, const struct rows *rows, const char *beginning)
+{
+    char *sentence = verdict(p, rows);
+    bool so = strncmp(sentence, beginning, strlen(beginning)) == 0;
+
+    free(sentence);
+    return so;
+}
+
+static void processes_do_not_add_up(void **state)
+{
+    static const struct {
+        uint32_t threads, in_row;
+        const char *verdict, *label;
+    } cases[] = {
+        {2, 2, "2 threads in each of 2 processes fight over 4 objects: ", "globals of __main__ (in 2 processes)"},
+        {3, 3, "2 to 3 threads in each of 2 processes fight over 4 objects: ", "globals of __main__ (in 2 processes)"},
+        {1, 2, "2 threads in one of 2 processes fight over 3 objects: ", "globals of __main__"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct profile *p = two_processes(cases[i].threads);
+        struct rows *rows = rows_build(p, NULL);
+        const struct row *row = &rows->ranked[0];
+
+        for (; strcmp(row->object, "globals of __main__") != 0;)
+            row++;
+        assert_int_equal(row->threads, cases[i].in_row);
+        assert_int_equal(row->processes, cases[i].threads > 1 ? 2 : 1);
+        assert_int_equal(row->pid, cases[i].threads > 1 ? 0 : 4242);
+        assert_string_equal(row->label, cases[i].label);
+        assert_true(begins(p, rows, cases[i].verdict));
+        release(p, rows);
+    }
+}
+
+static void processes_are_told_apart(void **state)
+{
+    struct profile *p = two_processes(2);
+    struct rows *rows = rows_build(p, &(struct rows_options){.by_object = true, .per_thread = true});
+    size_t found = 0;
+
+    (void)state;
+    for (size_t i = 0; i < arrlenu(rows->ranked); i++) {
+        const struct row *row = &rows->ranked[i];
+        bool second = row->pid == 5000;
+
+        if (strcmp(row->object, "globals of __main__") != 0)
+            continue;
+        found++;
+        assert_string_equal(row->label, second ? "globals of __main__ @0x1000 (pid 5000)" : "globals of __main__ @0x1000 (pid 4242)");
+        assert_int_equal(row->threads, 2);
+        assert_int_equal(row->by_thread[0].pid, second ? 5000 : 4242);
+    }
+    assert_int_equal(found, 2);
+    release(p, rows);
+}
+
+/* Of a fold only a number of threads is known; so is its process. */
+static void folds_of_processes_do_not_add_up(void **state)
+{
+    struct profile *p = two_processes(2);
+    struct rows *rows;
+
+    (void)state;
+    for (uint32_t target = 1; target <= 2; target++) {
+        uint32_t fold = sample_fold(p, "float", 100);
+
+        p->objects[fold].target = target;
+        sample_count(p, fold, "list item", 0, 300)->threads = 2 + target;
+    }
+    rows = rows_build(p, NULL);
+    for (size_t i = 0; i < arrlenu(rows->ranked); i++) {
+        if (!rows->ranked[i].fold)
+            continue;
+        assert_int_equal(rows->ranked[i].threads, 4);
+        assert_string_equal(rows->ranked[i].label, "200 others (in 2 processes)");
+    }
+    assert_true(begins(p, rows, "3 to 4 threads in each of 2 processes fight over "));
+    release(p, rows);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -636,7 +740,10 @@ int main(void)
         cmocka_unit_test(the_verdict_without_operations),
         cmocka_unit_test(the_verdict_has_its_caveats),
         cmocka_unit_test(the_verdict_on_an_object_of_two_fields),
-        cmocka_unit_test(the_verdict_cuts_long_names),
+        cmocka_unit_test(the_verdict_cuts_long_names_on_terminals_only),
+        cmocka_unit_test(processes_do_not_add_up),
+        cmocka_unit_test(processes_are_told_apart),
+        cmocka_unit_test(folds_of_processes_do_not_add_up),
         cmocka_unit_test(numbers),
     };
 

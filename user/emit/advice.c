@@ -169,15 +169,28 @@ static void print_heading(FILE *out, const struct emit_options *options, const s
     free(text);
 }
 
+/* "3 threads", "up to 3 threads in each of 2 processes". */
+static char *threads_of(const struct row *row)
+{
+    char threads[NUMBER_SIZE], processes[NUMBER_SIZE], *text;
+
+    number_grouped(row->threads, threads);
+    number_grouped(row->processes, processes);
+    if (row->processes > 1 ? asprintf(&text, "up to %s threads in each of %s processes", threads, processes) < 0
+                           : asprintf(&text, "%s threads", threads) < 0)
+        return NULL;
+    return text;
+}
+
 static void print_counts(FILE *out, const struct emit_options *options, const struct rows *rows,
                          const struct row *row)
 {
-    char ops[NUMBER_SIZE], share[NUMBER_SIZE], threads[NUMBER_SIZE], *text;
-    int length =
-        asprintf(&text, "%s operations, %s of all contended ones, by %s threads; C function: %s; CPython %s",
-                 number_grouped(row_ops(row), ops), number_share(row_ops(row), rows->ranked_ops, share),
-                 number_grouped(row->threads, threads), row->function, row->version);
+    char ops[NUMBER_SIZE], share[NUMBER_SIZE], *threads = threads_of(row), *text;
+    int length = asprintf(&text, "%s operations, %s of all contended ones, by %s; C function: %s; CPython %s",
+                          number_grouped(row_ops(row), ops), number_share(row_ops(row), rows->ranked_ops, share),
+                          threads ? threads : "?", row->function, row->version);
 
+    free(threads);
     if (length < 0)
         return;
     paragraph(out, options, "", text);
@@ -263,7 +276,7 @@ static int emit(const struct profile *profile, const struct rows *rows, const st
     size_t end = options->explain_row ? first + 1 : rows_to_explain(rows, options);
     struct text_locale locale = text_begin();
     struct told *told = NULL;
-    char *sentence = verdict(profile, rows);
+    char *sentence = options->width ? verdict_short(profile, rows) : verdict(profile, rows);
 
     style(out, options, "\033[1m");
     text_wrap(out, sentence ? sentence : "no verdict: out of memory", (size_t)options->width);

@@ -32,6 +32,15 @@ static void next_number(FILE *out, uint64_t number)
     fprintf(out, ",%llu", (unsigned long long)number);
 }
 
+/* 0: none, or several. */
+static void next_known(FILE *out, uint32_t number)
+{
+    if (number)
+        next_number(out, number);
+    else
+        fputc_unlocked(',', out);
+}
+
 /* What was not measured is empty, never 0. */
 static void print_metrics(FILE *out, const struct row *row, bool increfs)
 {
@@ -51,8 +60,8 @@ static void print_head(FILE *out, bool per_thread)
     fputs(",field_source,address,objects,fold", out);
     for (size_t i = 0; i < metric_count; i++)
         next_text(out, metrics[i].key);
-    fputs(",owner,version,place,remedy", out);
-    fputs(per_thread ? ",thread,pid,tid\r\n" : "\r\n", out);
+    fputs(",owner,version,place,remedy,processes,pid", out);
+    fputs(per_thread ? ",thread,tid\r\n" : "\r\n", out);
 }
 
 /* All but the thread and the end of the line. */
@@ -75,15 +84,14 @@ static void print_row(FILE *out, const struct row *row, bool ranked, bool incref
     next_text(out, row->version);
     next_text(out, row->place ?: "");
     next_text(out, remedy ? remedy->id : "");
+    next_number(out, row->processes);
+    next_known(out, row->pid);
 }
 
 static void print_thread(FILE *out, const struct row_thread *thread)
 {
     next_text(out, thread->name);
-    if (thread->tid)
-        fprintf(out, ",%u,%u", thread->pid, thread->tid);
-    else
-        fputs(",,", out);
+    next_known(out, thread->tid);
 }
 
 static void print_rows(FILE *out, const struct row *rows, int max_rows, bool ranked, bool increfs)

@@ -298,7 +298,7 @@ static json_t *thread_object(const struct row_thread *thread, bool increfs)
     bool known = thread->tid != 0;
 
     return json_pack("{s:s?, s:o, s:o, s:I, s:I, s:o, s:I, s:I, s:I}", "name", text_or_null(thread->name), "pid",
-                     known ? json_integer(thread->pid) : json_null(), "tid",
+                     thread->pid ? json_integer(thread->pid) : json_null(), "tid",
                      known ? json_integer(thread->tid) : json_null(), "ops",
                      integer(thread->decrefs + thread->increfs), "decrefs", integer(thread->decrefs), "increfs",
                      increfs_or_null(thread->increfs, increfs), "handoffs", integer(thread->handoffs), "retries",
@@ -326,7 +326,7 @@ static json_t *row_object(struct writer *writer, const struct row *row)
 
     return json_pack(
         "{s:s, s:s, s:s?, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:s?, s:o, s:o, "
-        "s:n, s:n, s:o, s:o, s:o, s:o, s:o*}",
+        "s:n, s:n, s:o, s:o, s:o, s:o, s:I, s:o, s:o*}",
         "type", row->type, "field", row->field, "field_source", field_source_name(row->field_source), "object",
         row->object, "address", address_or_null(row->address), "objects", integer(row->objects), "fold",
         row->fold, "function", row->function, "ops", integer(row_ops(row)), "decrefs", integer(row->decrefs),
@@ -335,7 +335,8 @@ static json_t *row_object(struct writer *writer, const struct row *row)
         "thread_names", texts(row->thread_names, row->name_count), "owner", text_or_null(row->owner),
         "per_thread_id", per_thread_id(row), "line", line_or_null(row), "stall_ns", "stall_share", "remedy",
         remedy_or_null(writer, remedy_of(row)), "sites", sites(row, increfs), "place", place_or_null(profile, row), "stacks",
-        stacks(profile, row), "by_thread", by_thread(row, increfs));
+        stacks(profile, row), "processes", (json_int_t)row->processes, "pid",
+        row->pid ? json_integer(row->pid) : json_null(), "by_thread", by_thread(row, increfs));
 }
 
 /* Dumps value and lets go of it. Into memory first: jansson would hand a stream over token by token. */

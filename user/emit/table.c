@@ -293,18 +293,32 @@ static void print_row(FILE *out, const struct layout *layout, size_t row_number,
     fputc_unlocked('\n', out);
 }
 
+/* "by Thread-1 (tid 4712)". */
+static char *thread_label(const struct row_thread *thread, bool several)
+{
+    const char *name = *thread->name ? thread->name : "?";
+    char *label;
+    int length;
+
+    if (!thread->tid)
+        length = several ? asprintf(&label, "by several threads (pid %u)", thread->pid) : asprintf(&label, "by several threads");
+    else if (several)
+        length = asprintf(&label, "by %s (pid %u, tid %u)", name, thread->pid, thread->tid);
+    else
+        length = asprintf(&label, "by %s (tid %u)", name, thread->tid);
+    return length < 0 ? NULL : label;
+}
+
 /* The parts of its threads below a row, in its columns. */
-static void print_threads(FILE *out, const struct layout *layout, const struct row *row)
+static void print_threads(FILE *out, const struct layout *layout, const struct row *row, bool several)
 {
     for (size_t i = 0; i < row->thread_count; i++) {
         const struct row_thread *thread = &row->by_thread[i];
         struct row part = row_of_thread(row, thread);
-        char *name;
+        char *name = thread_label(thread, several);
 
-        if (thread->tid ? asprintf(&name, "by %s (tid %u)", *thread->name ? thread->name : "?", thread->tid) < 0
-                        : asprintf(&name, "by several threads") < 0)
-            return;
-        print_row(out, layout, 0, &part, name);
+        if (name)
+            print_row(out, layout, 0, &part, name);
         free(name);
     }
 }
@@ -366,7 +380,7 @@ static void print_rows(FILE *out, const struct emit_options *options, const stru
         print_row(out, &layout, i + 1, &rows[i], NULL);
         if (i == 0)
             style(out, options, PLAIN);
-        print_threads(out, &layout, &rows[i]);
+        print_threads(out, &layout, &rows[i], arrlenu(profile->targets) > 2);
         stacks_print(out, profile, &rows[i], options);
     }
     if (shown < count)
@@ -376,7 +390,7 @@ static void print_rows(FILE *out, const struct emit_options *options, const stru
 static void print_verdict(FILE *out, const struct emit_options *options, const struct profile *profile,
                           const struct rows *rows)
 {
-    char *sentence = verdict(profile, rows);
+    char *sentence = options->width ? verdict_short(profile, rows) : verdict(profile, rows);
 
     style(out, options, BOLD);
     print_line(out, options, "%s", sentence ? sentence : "no verdict: out of memory");

@@ -10,7 +10,8 @@ struct entry {
     text_id name; /* 0 in what folds */
     bool fold;    /* the object stands for several already */
     uint32_t object;
-    uint32_t target, tid; /* of the thread; 0 in a fold of several */
+    uint32_t target; /* of the object, and so of the thread */
+    uint32_t tid;    /* 0 in a fold of several */
     const struct profile_count *count;
 };
 

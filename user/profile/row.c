@@ -135,7 +135,7 @@ static void split_by_thread(const struct profile *profile, struct rows *rows, st
         if (i == 0 || !same_thread(&entries[i], &entries[i - 1])) {
             part = &row->by_thread[row->thread_count++];
             *part = (struct row_thread){.name = profile_string(profile, thread->name),
-                                        .pid = profile->targets[thread->target].pid,
+                                        .pid = profile->targets[entries[i].target].pid,
                                         .tid = thread->tid};
         }
         part->decrefs += from->decrefs;
@@ -149,28 +149,57 @@ static void split_by_thread(const struct profile *profile, struct rows *rows, st
         qsort(row->by_thread, row->thread_count, sizeof(*row->by_thread), by_thread_ops);
 }
 
-/* Threads of a fold are not known one by one; it says how many its most shared object had. */
-static void sum_threads(const struct profile *profile, struct rows *rows, struct row *row,
-                        struct entry *entries, size_t count)
+/* Those of one target, ordered by thread. Threads of a fold are not known one by one; it says how many its most shared
+ * object had. */
+static uint32_t count_threads(const struct entry *entries, size_t count)
 {
     uint32_t most = 0, distinct = 0;
 
-    if (entries[0].object != entries[count - 1].object)
-        qsort(entries, count, sizeof(*entries), by_thread);
-    row->thread_names = rows->names + rows->used_names;
     for (size_t i = 0; i < count; i++) {
         const struct profile_count *from = entries[i].count;
-        const char *name = profile_string(profile, profile->threads[from->thread].name);
 
         most = from->threads > most ? from->threads : most;
-        if (!from->thread || (i > 0 && same_thread(&entries[i], &entries[i - 1])))
-            continue;
-        distinct++;
-        if (*name)
+        distinct += from->thread && (i == 0 || !same_thread(&entries[i], &entries[i - 1]));
+    }
+    return distinct > most ? distinct : most;
+}
+
+/* Threads of different processes do not add up: they never meet. Entries are ordered by target and thread. */
+static void sum_processes(const struct profile *profile, struct row *row, const struct entry *entries, size_t count)
+{
+    for (size_t begin = 0, end; begin < count; begin = end) {
+        uint32_t threads;
+
+        for (end = begin + 1; end < count && entries[end].target == entries[begin].target;)
+            end++;
+        threads = count_threads(&entries[begin], end - begin);
+        row->threads = threads > row->threads ? threads : row->threads;
+        row->processes++;
+    }
+    row->pid = row->processes == 1 ? profile->targets[entries[0].target].pid : 0;
+}
+
+static void add_names(const struct profile *profile, struct rows *rows, struct row *row, const struct entry *entries,
+                      size_t count)
+{
+    row->thread_names = rows->names + rows->used_names;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t thread = entries[i].count->thread;
+        const char *name = profile_string(profile, profile->threads[thread].name);
+
+        if (thread && *name && (i == 0 || !same_thread(&entries[i], &entries[i - 1])))
             row->thread_names[row->name_count++] = name;
     }
-    row->threads = distinct > most ? distinct : most;
     sort_names(rows, row);
+}
+
+static void sum_threads(const struct profile *profile, struct rows *rows, struct row *row,
+                        struct entry *entries, size_t count)
+{
+    if (entries[0].object != entries[count - 1].object)
+        qsort(entries, count, sizeof(*entries), by_thread);
+    sum_processes(profile, row, entries, count);
+    add_names(profile, rows, row, entries, count);
     if (rows->threads)
         split_by_thread(profile, rows, row, entries, count);
 }
@@ -266,19 +295,32 @@ static const char *fold_name(struct rows *rows, uint64_t objects)
     return name;
 }
 
-/* "51 x list": so many objects that share a name are not one that so many threads share. */
-static const char *counted_name(struct rows *rows, const struct row *row)
+/* "51 x list": so many objects that share a name are not one that so many threads share. Nor do those of several
+ * processes have anything to do with each other. */
+static char *told_apart(const struct rows *rows, const struct row *row)
 {
-    char number[NUMBER_SIZE], *name;
+    char number[NUMBER_SIZE], processes[NUMBER_SIZE], *name = NULL;
+    int length = 0;
 
-    if (rows->by_object && row->address && asprintf(&name, "%s @0x%llx", row->object,
-                                                    (unsigned long long)row->address) > 0) {
-        arrput(rows->owned, name);
-        return name;
-    }
-    if (row->fold || row->objects < 2)
-        return row->object;
-    if (asprintf(&name, "%s x %s", number_grouped(row->objects, number), row->object) < 0)
+    number_grouped(row->processes, processes);
+    if (rows->by_object && row->address && rows->several)
+        length = asprintf(&name, "%s @0x%llx (pid %u)", row->object, (unsigned long long)row->address, row->pid);
+    else if (rows->by_object && row->address)
+        length = asprintf(&name, "%s @0x%llx", row->object, (unsigned long long)row->address);
+    else if (row->processes > 1 && (row->fold || row->objects == row->processes))
+        length = asprintf(&name, "%s (in %s processes)", row->object, processes);
+    else if (row->processes > 1)
+        length = asprintf(&name, "%s x %s (in %s processes)", number_grouped(row->objects, number), row->object, processes);
+    else if (!row->fold && row->objects > 1)
+        length = asprintf(&name, "%s x %s", number_grouped(row->objects, number), row->object);
+    return length > 0 ? name : NULL;
+}
+
+static const char *label_of(struct rows *rows, const struct row *row)
+{
+    char *name = told_apart(rows, row);
+
+    if (!name)
         return row->object;
     arrput(rows->owned, name);
     return name;
@@ -302,7 +344,7 @@ struct row row_sum(const struct profile *profile, struct rows *rows, struct entr
         row.object = fold_name(rows, row.objects);
     else if (!*row.object)
         row.object = "nameless";
-    row.label = counted_name(rows, &row);
+    row.label = label_of(rows, &row);
     return row;
 }
 
@@ -311,6 +353,8 @@ struct row row_of_thread(const struct row *row, const struct row_thread *thread)
     struct row part = *row;
 
     part.threads = thread->tid ? 1 : 0;
+    part.processes = 1;
+    part.pid = thread->pid;
     part.decrefs = thread->decrefs;
     part.increfs = thread->increfs;
     part.handoffs = thread->handoffs;

@@ -27,6 +27,7 @@ struct builder {
     uint32_t *object_thread; /* by object: one that reaches it through whatever field, or SEVERAL */
     bool *object_ranked;     /* by object: is in a ranked row */
     bool *thread_ranked;     /* by thread: reaches an object that is */
+    uint32_t *target_threads; /* by target: that are known to reach one */
 };
 
 static uint64_t count_ops(const struct profile_count *count)
@@ -50,7 +51,7 @@ static struct entry *entries_of(const struct profile *profile)
         const struct profile_object *object = &profile->objects[count->object];
         const struct profile_thread *thread = &profile->threads[count->thread];
         struct entry entry = {object->type,  count->field,   name_to_group(object), object->others > 0,
-                              count->object, thread->target, thread->tid,
+                              count->object, object->target, thread->tid,
                               count};
 
         arrput(entries, entry);
@@ -142,6 +143,8 @@ static void place(struct builder *builder, const struct entry *entry, enum part 
         rows->ranked_ops += ops;
         builder->object_ranked[entry->object] = true;
         builder->thread_ranked[entry->count->thread] = true;
+        if (entry->count->threads > builder->target_threads[entry->target])
+            builder->target_threads[entry->target] = entry->count->threads;
         arrput(builder->contended, *entry);
         break;
     }
@@ -226,12 +229,12 @@ static int by_identity(const void *left, const void *right)
     return compare(a->target, b->target) ?: compare(a->tid, b->tid);
 }
 
-/* Distinct threads in ranked rows; a fold knows their number only. */
-static void count_ranked_threads(struct builder *builder)
+/* Adds distinct threads to what folds know, which is a number only. */
+static void count_target_threads(struct builder *builder)
 {
     const struct profile *profile = builder->profile;
-    struct rows *rows = builder->rows;
     struct profile_thread *threads = NULL;
+    uint32_t distinct = 0;
 
     for (size_t i = 1; i < arrlenu(profile->threads); i++) {
         if (builder->thread_ranked[i])
@@ -239,12 +242,32 @@ static void count_ranked_threads(struct builder *builder)
     }
     if (threads)
         qsort(threads, arrlenu(threads), sizeof(*threads), by_identity);
-    for (size_t i = 0; i < arrlenu(threads); i++)
-        rows->ranked_threads += i == 0 || by_identity(&threads[i], &threads[i - 1]) != 0;
+    for (size_t i = 0; i < arrlenu(threads); i++) {
+        uint32_t *known = &builder->target_threads[threads[i].target];
+
+        if (i > 0 && by_identity(&threads[i], &threads[i - 1]) == 0)
+            continue;
+        distinct = i > 0 && threads[i].target == threads[i - 1].target ? distinct + 1 : 1;
+        *known = distinct > *known ? distinct : *known;
+    }
     arrfree(threads);
-    for (size_t i = 0; i < arrlenu(rows->ranked); i++) {
-        if (rows->ranked[i].threads > rows->ranked_threads)
-            rows->ranked_threads = rows->ranked[i].threads;
+}
+
+static void count_ranked_threads(struct builder *builder)
+{
+    struct rows *rows = builder->rows;
+
+    count_target_threads(builder);
+    for (size_t i = 1; i < arrlenu(builder->profile->targets); i++) {
+        uint32_t threads = builder->target_threads[i];
+
+        if (!threads)
+            continue;
+        rows->ranked_processes++;
+        if (threads > rows->ranked_threads)
+            rows->ranked_threads = threads;
+        if (!rows->ranked_threads_least || threads < rows->ranked_threads_least)
+            rows->ranked_threads_least = threads;
     }
 }
 
@@ -328,6 +351,7 @@ static void free_builder(struct builder *builder)
     free(builder->object_thread);
     free(builder->object_ranked);
     free(builder->thread_ranked);
+    free(builder->target_threads);
 }
 
 /* No row has more sites or names than counts, or more stacks than the profile: room for all can be had at once, and never
@@ -361,14 +385,17 @@ struct rows *rows_build(const struct profile *profile, const struct rows_options
         .object_thread = calloc(objects, sizeof(uint32_t)),
         .object_ranked = calloc(objects, sizeof(bool)),
         .thread_ranked = calloc(arrlenu(profile->threads), sizeof(bool)),
+        .target_threads = calloc(arrlenu(profile->targets), sizeof(uint32_t)),
     };
 
-    if (!builder.rows || !builder.stacks || !builder.object_thread || !builder.object_ranked || !builder.thread_ranked) {
+    if (!builder.rows || !builder.stacks || !builder.object_thread || !builder.object_ranked || !builder.thread_ranked ||
+        !builder.target_threads) {
         fail("cannot sum the profile: out of memory");
         free_builder(&builder);
         rows_free(builder.rows);
         return NULL;
     }
+    builder.rows->several = arrlenu(profile->targets) > 2;
     build(&builder);
     if (sort_rows(&builder.rows->ranked, key) || sort_rows(&builder.rows->single, key)) {
         fail("cannot sort the rows: out of memory");

@@ -43,7 +43,10 @@ struct row {
     struct row_thread *by_thread; /* most operations first; NULL unless asked for */
     uint32_t name_count, site_count, thread_count;
     uint32_t field_source;
-    uint32_t threads;       /* distinct threads */
+    uint32_t threads;       /* distinct threads; where there are several processes, of the one that has most: threads of
+                             * different ones never meet */
+    uint32_t processes;     /* targets that the objects behind the row are of */
+    uint32_t pid;           /* 0 where those are several */
     uint32_t per_thread_id; /* enum per_thread_id: of all objects behind the row, unknown where they differ */
     uint64_t address;       /* 0 where several objects share the name, or in a fold */
     uint64_t objects;       /* objects behind the row; for a fold a lower bound */
@@ -105,7 +108,9 @@ struct rows {
     struct row *cold;       /* stb_ds array: folds that could not be told to be in which of the two, by name */
     uint64_t ranked_ops, single_ops, cold_ops; /* cold: folded before it could be told which of the two */
     uint64_t elsewhere_ops; /* of single_ops: on objects that other threads reach through other fields */
-    uint64_t ranked_objects, ranked_threads;   /* distinct, over all of ranked; folds do not count as objects */
+    uint64_t ranked_objects; /* distinct, over all of ranked; folds do not count as objects */
+    uint32_t ranked_processes; /* targets that have objects in ranked rows; threads meet within one only: ... */
+    uint32_t ranked_threads, ranked_threads_least; /* ... distinct, of the target that has most, and fewest */
     char **owned;           /* strings that the rows made themselves */
     struct row_site *sites; /* where the sites of all rows lie, ... */
     const char **names;     /* ... and their threads' names */
@@ -113,6 +118,7 @@ struct rows {
     struct row_thread *threads; /* ... and their threads' parts, where asked for */
     size_t used_sites, used_names, used_stacks, used_threads;
     bool by_object;
+    bool several;           /* processes were recorded: what is one's has to say whose it is */
     uint64_t single_rows;   /* before rows_filter() */
     struct row hottest;     /* by ops, of all that are ranked, whatever the order and the filter; if any are */
     uint64_t left_out_rows, left_out_ops; /* by rows_filter() */
@@ -152,6 +158,9 @@ int row_order(const struct row *a, const struct row *b, const struct metric *key
 
 /* The verdict: one sentence, malloc'ed; NULL only without memory. */
 char *verdict(const struct profile *profile, const struct rows *rows);
+
+/* The same for terminals: names that are longer than a sentence bears are cut. */
+char *verdict_short(const struct profile *profile, const struct rows *rows);
 
 /* True if what is ranked cannot be felt, as far as all was seen: the verdict says so, and needs no advice. */
 bool negligible(const struct profile *profile, const struct rows *rows);

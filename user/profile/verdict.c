@@ -83,26 +83,27 @@ static bool seen_whole(const struct profile *profile)
            !missed_decrements(profile, &found);
 }
 
-/* A name short enough for a sentence, cut between characters. */
-static void print_name(FILE *out, const char *name)
+/* At most limit bytes of a name and "…", cut between characters; 0: all of it. */
+static void print_name(FILE *out, const char *name, size_t limit)
 {
-    size_t length = strlen(name), kept = 0, size;
+    size_t length = strlen(name), kept = limit ? 0 : length, size;
     uint32_t code;
 
-    while (kept < length && kept < NAME_MAX_BYTES && (size = utf8_decode(name + kept, length - kept, &code)))
+    while (kept < length && kept < limit && (size = utf8_decode(name + kept, length - kept, &code)))
         kept += size;
-    fprintf(out, "%.*s%s", (int)kept, name, kept < length ? "…" : "");
+    fwrite(name, 1, kept, out);
+    fputs(kept < length ? "…" : "", out);
 }
 
-static void print_hottest(FILE *out, const struct rows *rows)
+static void print_hottest(FILE *out, const struct rows *rows, size_t limit)
 {
     const struct row *row = &rows->hottest;
     char share[NUMBER_SIZE];
 
     fputs(", hottest ", out);
-    print_name(out, *row->field ? row->field : "an unknown field");
+    print_name(out, *row->field ? row->field : "an unknown field", limit);
     fputs(" (", out);
-    print_name(out, row->object);
+    print_name(out, row->object, limit);
     fprintf(out, ", %s)", number_share(row_ops(row), total_ops(rows), share));
 }
 
@@ -142,11 +143,31 @@ static void print_rate(FILE *out, const struct profile *profile, const struct ro
         fputs(": next to nothing", out);
 }
 
-static void print_contended(FILE *out, const struct profile *profile, const struct rows *rows)
+/* "3 threads", "3 threads in one of 2 processes", "2 to 3 threads in each of 2 processes": they meet within one only. */
+static void print_threads(FILE *out, const struct profile *profile, const struct rows *rows)
+{
+    char number[NUMBER_SIZE], least[NUMBER_SIZE];
+    size_t processes = arrlenu(profile->targets) - 1;
+
+    if (rows->ranked_threads_least < rows->ranked_threads)
+        fprintf(out, "%s to ", number_grouped(rows->ranked_threads_least, least));
+    fprintf(out, "%s threads", number_grouped(rows->ranked_threads, number));
+    if (rows->ranked_processes > 1)
+        fprintf(out, " in each of %s", number_grouped(rows->ranked_processes, number));
+    else if (processes > 1)
+        fputs(" in one", out);
+    if (processes > rows->ranked_processes)
+        fprintf(out, " of %s", number_grouped(processes, number));
+    if (processes > 1)
+        fputs(" processes", out);
+}
+
+static void print_contended(FILE *out, const struct profile *profile, const struct rows *rows, size_t limit)
 {
     char number[NUMBER_SIZE];
 
-    fprintf(out, "%s threads fight over ", number_grouped(rows->ranked_threads, number));
+    print_threads(out, profile, rows);
+    fputs(" fight over ", out);
     print_objects(out, rows);
     fprintf(out, ": %s of ", number_grouped(rows->ranked_ops, number));
     fprintf(out, "%s %s", number_grouped(total_ops(rows), number), op_word(profile));
@@ -154,7 +175,7 @@ static void print_contended(FILE *out, const struct profile *profile, const stru
     fprintf(out, " (%s", number_share(rows->ranked_ops, total_ops(rows), number));
     print_rate(out, profile, rows);
     fputs(")", out);
-    print_hottest(out, rows);
+    print_hottest(out, rows, limit);
 }
 
 /* Nothing is ranked, which is good news only as far as it was seen. */
@@ -218,7 +239,7 @@ static void print_caveats(FILE *out, const struct profile *profile)
     print_coverage(out, profile, &caveats);
 }
 
-static void print_verdict(FILE *out, const struct profile *profile, const struct rows *rows)
+static void print_verdict(FILE *out, const struct profile *profile, const struct rows *rows, size_t limit)
 {
     const struct profile_meta *meta = &profile->meta;
 
@@ -231,23 +252,33 @@ static void print_verdict(FILE *out, const struct profile *profile, const struct
         return;
     }
     if (rows->hottest.type)
-        print_contended(out, profile, rows);
+        print_contended(out, profile, rows, limit);
     else
         print_uncontended(out, profile, rows);
     print_caveats(out, profile);
 }
 
-char *verdict(const struct profile *profile, const struct rows *rows)
+static char *sentence(const struct profile *profile, const struct rows *rows, size_t limit)
 {
-    char *sentence = NULL;
+    char *text = NULL;
     size_t size;
-    FILE *out = open_memstream(&sentence, &size);
+    FILE *out = open_memstream(&text, &size);
 
     if (!out)
         return NULL;
-    print_verdict(out, profile, rows);
+    print_verdict(out, profile, rows, limit);
     if (fclose(out) == 0)
-        return sentence;
-    free(sentence);
+        return text;
+    free(text);
     return NULL;
+}
+
+char *verdict(const struct profile *profile, const struct rows *rows)
+{
+    return sentence(profile, rows, 0);
+}
+
+char *verdict_short(const struct profile *profile, const struct rows *rows)
+{
+    return sentence(profile, rows, NAME_MAX_BYTES);
 }
