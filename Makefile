@@ -22,7 +22,7 @@ PACKAGES_BUILD := gcc libc6-dev make clang llvm bpftool libbpf-dev libelf-dev li
                   libyaml-dev libstb-dev zlib1g-dev
 PACKAGES_PYTHON := dpkg-dev gcc libc6-dev make clang
 PACKAGES_CHECK := libcmocka-dev python3-pytest python3-jsonschema python3-yaml libxml2-utils \
-                  shellcheck bpftrace mount
+                  shellcheck bpftrace mount chromium chromium-driver python3-selenium $(if $(shell command -v npm),,nodejs npm)
 
 # Under sudo, the interpreters are the invoking user's, and so is what is built in a tree of that user's.
 INVOKER := $(if $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER)))
@@ -37,7 +37,7 @@ $(error $(BUILD)/ is another user's, from an earlier run as root: sudo chown -R 
 endif
 endif
 
-.PHONY: all deps deps-demo deps-check python demo check unit e2e bench clean help needs-root owned
+.PHONY: all consumers deps deps-demo deps-check python demo check unit e2e bench clean help needs-root owned
 all: $(BUILD)/hotref
 
 help:
@@ -65,6 +65,13 @@ $(BUILD)/user/%.o: user/%.c | $(SKELETON)
 $(BUILD)/user/profile/remedy.o: user/profile/remedies.json
 $(BUILD)/user/emit/json.o: docs/profile.schema.json
 
+PAGE := $(BUILD)/flamegraph.html
+PAGE_SOURCES := $(addprefix user/emit/flamegraph/,assemble page.html page.css page.js)
+$(PAGE): $(PAGE_SOURCES)
+	user/emit/flamegraph/assemble > $@.part
+	mv $@.part $@
+$(BUILD)/user/emit/flamegraph.o: $(PAGE)
+
 # stb_ds is not ours to warn about.
 $(BUILD)/user/util/array.o: WARN := -w
 
@@ -83,6 +90,14 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 
 unit: $(UNITS)
 	@for test in $(UNITS); do $$test || exit 1; done
+
+# Others' readers of what hotref writes, which only npm has.
+consumers: $(BUILD)/consumers/installed
+$(BUILD)/consumers/installed: tests/consumers/package.json tests/consumers/package-lock.json
+	@mkdir -p $(@D)
+	cp $^ $(@D)
+	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
 
 deps:
 	@tests/packages $(PACKAGES_BUILD)
@@ -113,7 +128,7 @@ demo: needs-root deps-demo owned
 	@"$$(tests/interpreters/find | head -n 1 | cut -f 2)" -B tests/demo
 
 check: needs-root deps-check owned
-	@$(MAKE_AS_OWNER) all unit
+	@$(MAKE_AS_OWNER) all unit consumers
 	@for variant in gcc lto clang stripped; do \
 	    $(AS_INVOKER) tests/interpreters/build --variant $$variant > /dev/null || exit 1; \
 	done

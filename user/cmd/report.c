@@ -297,6 +297,7 @@ const struct command command_report = {
             "                       explain: what happens in the hottest rows, and what to do about it\n"
             "                       json: one object with everything\n"
             "                       csv: a line for each row, as RFC 4180 says\n"
+            "                       flamegraph: one page of HTML for a browser, with the table beside it\n"
             "                       folded: stacks and objects, for flamegraph.pl and speedscope; -k says by what\n"
             "                       they are weighed (default: ops)\n"
             "  -o, --output FILE    where to write (default: stdout); no symbolic link is followed\n"

@@ -10,7 +10,8 @@
 #define SUMMARY_ROWS 10
 #define USUAL_WIDTH 80
 
-const struct emitter *const emitters[] = {&emit_table, &emit_explain, &emit_json, &emit_csv, &emit_folded, NULL};
+const struct emitter *const emitters[] = {&emit_table,  &emit_explain,    &emit_json, &emit_csv,
+                                          &emit_folded, &emit_flamegraph, NULL};
 
 const struct emitter *emitter_find(const char *name)
 {

@@ -26,7 +26,7 @@ struct emitter {
                 FILE *out);
 };
 
-extern const struct emitter emit_table, emit_explain, emit_json, emit_csv, emit_folded;
+extern const struct emitter emit_table, emit_explain, emit_json, emit_csv, emit_folded, emit_flamegraph;
 extern const struct emitter *const emitters[];        /* ends with NULL */
 const struct emitter *emitter_find(const char *name); /* NULL if there is none */
 

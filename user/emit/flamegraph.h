@@ -1,0 +1,36 @@
+/* Flame graphs as one page of HTML that needs nothing else: user/emit/flamegraph/ with the data put in. */
+#ifndef HOTREF_EMIT_FLAMEGRAPH_H
+#define HOTREF_EMIT_FLAMEGRAPH_H
+
+#include <stdio.h>
+
+#include "profile/flame.h"
+
+/* A line of the page's table: a row, or of two profiles the rows that belong together, of which one may be NULL. */
+struct flamegraph_row {
+    const struct row *sides[FLAME_SIDES];
+};
+
+/* What a page shows: one profile, or two side by side. */
+struct flamegraph {
+    const char *verdict;
+    char **notes;                      /* stb_ds array: what was recorded, and what is not shown */
+    unsigned sides;
+    struct flame *flame;               /* is pruned to what a browser can draw */
+    const struct metric *metric;       /* what it shows at first; must sum up */
+    bool increfs;                      /* were measured */
+    const struct flamegraph_row *rows; /* the hottest first; those beyond what a browser can list are left out */
+    size_t row_count;
+    const uint32_t *numbers[FLAME_SIDES]; /* by row number of the flame on that side: that among rows; NULL: the same */
+};
+
+/* Appends a note, which it takes. */
+void flamegraph_note(struct flamegraph *graph, char *note);
+
+/* What was recorded, and when: as a note. */
+void flamegraph_note_subject(struct flamegraph *graph, const struct profile *profile, const char *before);
+
+/* Writes the page; frees the notes. Returns 0, or -1 with a failure: a terminal gets none. */
+int flamegraph_print(struct flamegraph *graph, FILE *out);
+
+#endif
