@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "emit/budget.h"
 #include "emit/emit.h"
 #include "emit/gate.h"
 #include "util/account.h"
@@ -190,6 +191,21 @@ static FILE *open_output(const char *path, int flags)
     return out;
 }
 
+/* A budget that is there is people's work, and not written over. */
+static int write_budget(const struct options *options)
+{
+    struct profile *profile = profile_read(options->input);
+    FILE *out = NULL;
+    int status = profile ? gate_judgeable(profile, options->input, options->ended_anyhow) : -1;
+
+    if (!status) {
+        out = options->output ? open_output(options->output, O_EXCL) : stdout;
+        status = out ? finish(out, options->output ? options->output : "stdout", budget_emit(profile, out)) : -1;
+    }
+    profile_free(profile);
+    return status ? command_failed(&command_gate, STATUS_NOT_JUDGED) : STATUS_OK;
+}
+
 static int print_output(const struct gate_report *report, const struct output *output)
 {
     struct gate_report fitted = *report;
@@ -321,10 +337,9 @@ static int run(int argc, char **argv)
         fail_errno("cannot become user '%s'", account.name);
         status = command_failed(&command_gate, STATUS_NOT_JUDGED);
     }
-    if (!status) {
-        add_usual_outputs(&options);
-        status = judge(&options);
-    }
+    add_usual_outputs(&options);
+    if (!status)
+        status = options.write_budget ? write_budget(&options) : judge(&options);
     arrfree(options.limits);
     arrfree(options.outputs);
     return status;
@@ -351,7 +366,7 @@ const struct command command_gate = {
             "      --all             limits count rows of a single thread, too\n"
             "      --ended-anyhow    judge a program that failed or was killed, too\n"
             "      --write-budget    print a first budget that the profile keeps, with some room\n"
-            "  -o, --output FILE     where to write that (default: stdout)\n\n"
+            "  -o, --output FILE     where to write that (default: stdout); no file is written over\n\n"
             "Exit status: 0 passed, 1 failed, 2 not judged: the profile, the baseline or the budget is missing, damaged,\n"
             "incomplete or not to be compared, or the usage is wrong.\n",
     .run = run,
