@@ -236,6 +236,9 @@ static void what_was_not_seen_whole_is_not_judged(void **state)
     q = ask(nested(), "decrefs=1"), q.profile->modules[1].decrements = q.profile->modules[1].armed = 1;
     q.profile->modules[1].late_ns = 1500000;
     refuses(q, "loaded 1.5 ms before");
+    q = relative("decrefs=+5", 0), q.profile->targets[1].increments = q.profile->targets[1].increments_armed = 9;
+    q.baseline->targets[1].increments = 9;
+    refuses(q, "other increments were counted");
     q = relative("decrefs=+5", 0), q.baseline->meta.lost = 1;
     refuses(q, "'b' cannot be judged: 1 operations were lost");
 }

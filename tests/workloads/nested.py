@@ -25,6 +25,17 @@ def func(iterations):
         square(3)
 
 
+def func_more(iterations):
+    """The same with one nested function more."""
+    for _ in range(iterations):
+        def square(number):
+            return number * number
+        def cube(number):
+            return number * number * number
+        square(3)
+        cube(3)
+
+
 def suppress_immortalization():
     import _testinternalcapi
     if not hasattr(_testinternalcapi, "suppress_immortalization"):
@@ -46,6 +57,7 @@ def main():
     parser.add_argument("--iterations", type=int, default=20_000)
     parser.add_argument("--suppress-immortalization", action="store_true")
     parser.add_argument("--plain-globals", action="store_true")
+    parser.add_argument("--more", action="store_true", help="define and call two functions in each iteration")
     parser.add_argument("--seconds", action="store_true", help="print how long the threads took")
     options = parser.parse_args()
 
@@ -53,7 +65,8 @@ def main():
         suppress_immortalization()
     namespace = namespace_of_plain_dicts() if options.plain_globals else globals()
     started = time.perf_counter()
-    run_together(*[(namespace["func"], options.iterations)] * options.threads)
+    work = namespace["func_more" if options.more else "func"]
+    run_together(*[(work, options.iterations)] * options.threads)
     if options.seconds:
         print(time.perf_counter() - started)
 

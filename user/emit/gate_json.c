@@ -106,14 +106,24 @@ static json_t *waivers_array(const struct gate *gate)
     return array;
 }
 
+static json_t *notes_array(const struct gate *gate)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && gate && i < arrlenu(gate->doubts); i++)
+        json_array_append_new(array, text(gate->doubts[i].text));
+    return array;
+}
+
 static int emit(const struct gate_report *report, FILE *out)
 {
     const struct gate *gate = report->gate;
     char *headline = gate_headline(report);
-    json_t *object = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}}", "outcome",
+    json_t *object = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}}", "outcome",
                                outcomes[gate ? gate->outcome : GATE_UNDECIDED], "headline", text(headline), "profile",
                                text(report->profile_path), "budget", text(report->budget ? report->budget->path : NULL),
-                               "checks", checks_array(gate), "exceptions", waivers_array(gate), "unlimited", "rows",
+                               "checks", checks_array(gate), "exceptions", waivers_array(gate), "notes",
+                               notes_array(gate), "unlimited", "rows",
                                integer(gate ? gate->free_rows : 0), "decrefs", integer(gate ? gate->free_decrefs : 0));
     int status = object ? 0 : fail("cannot write JSON: out of memory");
 

@@ -143,6 +143,15 @@ static void print_free(const struct gate *gate, FILE *out)
                 number_grouped(gate->free_decrefs, number));
 }
 
+static void print_doubts(const struct gate *gate, FILE *out)
+{
+    for (size_t i = 0; i < arrlenu(gate->doubts); i++) {
+        fputs("note: ", out);
+        name(out, gate->doubts[i].text);
+        fputc('\n', out);
+    }
+}
+
 static void print_next(const struct gate_report *report, FILE *out)
 {
     if (report->gate->outcome == GATE_PASSED)
@@ -170,6 +179,7 @@ static int emit(const struct gate_report *report, FILE *out)
         print_waiver(out, &gate->waivers[i]);
     if (gate) {
         print_free(gate, out);
+        print_doubts(gate, out);
         print_next(report, out);
     }
     text_end(&locale);

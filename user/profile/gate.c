@@ -424,10 +424,68 @@ static int by_outcome(const void *left, const void *right)
     return a->limit < b->limit ? -1 : a->limit > b->limit;
 }
 
+static int check_profiles(const struct gate_input *input)
+{
+    if (gate_judgeable(input->profile, input->profile_path, input->ended_anyhow))
+        return -1;
+    if (!input->baseline)
+        return 0;
+    return gate_judgeable(input->baseline, input->baseline_path, input->ended_anyhow);
+}
+
+static const struct metric *relative_metric(const struct budget *budget)
+{
+    for (size_t i = 0; i < arrlenu(budget->limits); i++) {
+        if (is_relative(&budget->limits[i]))
+            return budget->limits[i].metric;
+    }
+    return NULL;
+}
+
+/* Which increments were counted where they are inlined: that is for who records to say. */
+enum inlined { NO_INLINED, SOME_INLINED, ALL_INLINED };
+
+static enum inlined inlined_of(const struct profile *profile)
+{
+    bool some = false, all = true;
+
+    for (size_t i = 1; i < arrlenu(profile->targets); i++) {
+        some = some || profile->targets[i].increments_armed;
+        all = all && profile->targets[i].increments_armed >= profile->targets[i].increments;
+    }
+    return !some ? NO_INLINED : all ? ALL_INLINED : SOME_INLINED;
+}
+
+/* Increments by a second thread rank an object whose decrements are one thread's. */
+static int check_increments(const struct gate_input *input)
+{
+    enum inlined baseline = inlined_of(input->baseline), profile = inlined_of(input->profile);
+
+    if (baseline == profile && (profile != SOME_INLINED || increfs_comparable(input->baseline, input->profile)))
+        return 0;
+    return fail("'%s' and '%s' cannot be compared: other increments were counted: record both with the same --increments",
+                input->baseline_path, input->profile_path);
+}
+
+static int compare_profiles(struct gate *gate)
+{
+    const struct gate_input *input = gate->input;
+    struct comparison comparison = {.before = input->baseline,
+                                    .after = input->profile,
+                                    .before_path = input->baseline_path,
+                                    .after_path = input->profile_path,
+                                    .metric = relative_metric(input->budget)};
+
+    gate->doubts = comparison_doubts(&comparison);
+    return doubts_refusal(gate->doubts) || check_increments(input) ? -1 : 0;
+}
+
 static int build(struct gate *gate)
 {
     const struct gate_input *input = gate->input;
 
+    if (input->baseline && compare_profiles(gate))
+        return -1;
     gate->rows = rows_build(input->profile, NULL);
     if (input->baseline)
         gate->baseline_rows = rows_build(input->baseline, NULL);
@@ -442,15 +500,6 @@ static int build(struct gate *gate)
     array_sort(gate->checks, by_outcome);
     gate->outcome = gate->failed ? GATE_FAILED : gate->undecided ? GATE_UNDECIDED : GATE_PASSED;
     return 0;
-}
-
-static int check_profiles(const struct gate_input *input)
-{
-    if (gate_judgeable(input->profile, input->profile_path, input->ended_anyhow))
-        return -1;
-    if (!input->baseline)
-        return 0;
-    return gate_judgeable(input->baseline, input->baseline_path, input->ended_anyhow);
 }
 
 struct gate *gate_judge(const struct gate_input *input)
@@ -486,5 +535,6 @@ void gate_free(struct gate *gate)
     arrfree(gate->waivers);
     rows_free(gate->rows);
     rows_free(gate->baseline_rows);
+    doubts_free(gate->doubts);
     free(gate);
 }

@@ -6,6 +6,7 @@
 #define HOTREF_PROFILE_GATE_H
 
 #include "profile/budget.h"
+#include "profile/comparable.h"
 #include "profile/rows.h"
 
 /* So many operations, on objects too cold to have been named, are passed over by limits for certain objects. */
@@ -57,6 +58,7 @@ struct gate {
     size_t free_rows;       /* ranked rows that no limit and no exception looks at, ... */
     uint64_t free_decrefs;  /* ... and what they dropped */
     struct rows *rows, *baseline_rows;
+    struct doubt *doubts;   /* what is to be known of profile and baseline; none of them refuses */
 };
 
 /* NULL with a failure where the question cannot be judged at all. Borrows from input, which must outlive it. */
