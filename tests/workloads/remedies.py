@@ -2,13 +2,15 @@
 
 A case is named like its entry. Two threads run it together, --iterations times each, so that what it shares takes so
 many references from each of them, or a multiple. With --remedied they run what the case becomes when a user follows
-the advice: the same object contends no more. --case selects one; else all run, one after the other. Classes and
-strings have names of their own, so that rows tell the cases apart.
+the advice: the same object contends no more, nor does any other instead. There may be several of these, one for each
+piece of advice, some of them good from a release on. --case selects one; else all run, one after the other. Classes
+and strings have names of their own, so that rows tell the cases apart.
 """
 import argparse
 import builtins
 import collections
 import copy
+import ctypes
 import dataclasses
 import datetime
 import functools
@@ -25,13 +27,23 @@ CASES, REMEDIED = {}, {}
 
 
 def case(function):
-    CASES[function.__name__] = function
+    CASES[function.__name__] = [function]
     return function
 
 
-def remedied(function):
-    REMEDIED[function.__name__.removesuffix("_remedied")] = function
+def remedied(function, since=(3, 13)):
+    """CASE_remedied, CASE_remedied_in_some_way: another piece of advice of the same entry."""
+    name = function.__name__.partition("_remedied")[0]
+    REMEDIED.setdefault(name, []).extend([function] if sys.version_info >= since else [])
     return function
+
+
+def remedied_since(*release):
+    return lambda function: remedied(function, release)
+
+
+def takes(value):
+    """A call that does nothing with what it is passed."""
 
 
 def computed(text):
@@ -52,7 +64,7 @@ module_globals = function_in(vars(types.ModuleType("module_globals")))
 copied_builtins = function_in({"__name__": "copied_builtins", "__builtins__": dict(vars(builtins))})
 own_builtins = function_in(vars(types.ModuleType("own_builtins")))
 computed_name = function_in(vars(types.ModuleType(computed("computed name"))))
-interned_name = function_in(vars(types.ModuleType(sys.intern(computed("interned name")))))
+interned_name = function_in(vars(types.ModuleType(sys.intern(computed("computed name")))))
 
 
 @case
@@ -116,8 +128,8 @@ def outer():
 
 
 nested_function_closure, nested_function_closure_remedied = outer()
-CASES["nested_function_closure"] = nested_function_closure
-REMEDIED["nested_function_closure"] = nested_function_closure_remedied
+CASES["nested_function_closure"] = [nested_function_closure]
+REMEDIED["nested_function_closure"] = [nested_function_closure_remedied]
 
 
 # Functions that are called.
@@ -240,6 +252,13 @@ def bound_method_class(iterations):
         ClassMethods.make()
 
 
+@remedied_since(3, 14, 4)
+def bound_method_class_remedied_by_an_instance(iterations):
+    mine = ClassMethods()
+    for _ in range(iterations):
+        mine.make()
+
+
 @remedied
 def bound_method_class_remedied(iterations):
     make = ClassMethods.make
@@ -258,14 +277,21 @@ bound = BoundMethods()
 @case
 def bound_method_instance(iterations):
     for _ in range(iterations):
-        bound.method
+        takes(bound.method)
 
 
 @remedied
 def bound_method_instance_remedied(iterations):
     method = bound.method
     for _ in range(iterations):
-        method
+        takes(method)
+
+
+@remedied_since(3, 14)
+def bound_method_instance_remedied_by_a_call(iterations):
+    mine = bound
+    for _ in range(iterations):
+        takes(mine.method())
 
 
 class BuiltinMethods(list):
@@ -465,6 +491,20 @@ def thread_local_missing(iterations):
         getattr(thread_locals, "missing", None)
 
 
+class LocalsWithDefaults(threading.local):
+    def __init__(self):
+        self.missing = None
+
+
+locals_with_defaults = LocalsWithDefaults()
+
+
+@remedied_since(3, 14)
+def thread_local_missing_remedied_by_a_subclass(iterations):
+    for _ in range(iterations):
+        getattr(locals_with_defaults, "missing", None)
+
+
 @remedied
 def thread_local_missing_remedied(iterations):
     thread_locals.missing = None
@@ -559,6 +599,12 @@ bounded(1), unbounded(1)
 def lru_cache_link(iterations):
     for _ in range(iterations):
         bounded(1)
+
+
+@remedied_since(3, 15)
+def lru_cache_link_remedied_by_cache(iterations):
+    for _ in range(iterations):
+        unbounded(1)
 
 
 @remedied
@@ -697,20 +743,97 @@ def short_lived_container_remedied(iterations):
 
 
 global_number = float(computed("1234.5"))
-global_string = computed("a global string")
-interned_string = sys.intern(computed("an interned string"))
 
 
 @case
 def global_value(iterations):
     for _ in range(iterations):
-        global_number; global_string
+        global_number
 
 
 @remedied
 def global_value_remedied(iterations):
     for _ in range(iterations):
-        1234.5, interned_string
+        1234.5
+
+
+@remedied
+def global_value_remedied_by_a_copy(iterations):
+    mine = float(repr(global_number))
+    for _ in range(iterations):
+        takes(mine)
+
+
+@remedied_since(3, 14)
+def global_value_remedied_by_a_local_variable(iterations):
+    mine = global_number
+    for _ in range(iterations):
+        takes(mine)
+
+
+global_string = computed("a global string")
+interned_string = sys.intern(computed("a global string"))
+
+
+@case
+def computed_string(iterations):
+    for number in range(iterations):
+        takes((global_string, number))
+
+
+@remedied
+def computed_string_remedied(iterations):
+    for number in range(iterations):
+        takes((interned_string, number))
+
+
+sentinel_object = object()
+
+
+class SentinelClass:
+    pass
+
+
+@case
+def sentinel(iterations):
+    for _ in range(iterations):
+        takes(sentinel_object)
+
+
+@remedied
+def sentinel_remedied(iterations):
+    for _ in range(iterations):
+        takes(SentinelClass)
+
+
+@remedied
+def sentinel_remedied_by_ellipsis(iterations):
+    for _ in range(iterations):
+        takes(...)
+
+
+release_date = datetime.date(2024, 10, 7)
+untracked_numbers = (global_number * 2,)
+tracked_numbers = [1234.5]
+
+
+@case
+def global_uncounted(iterations):
+    for _ in range(iterations):
+        release_date; untracked_numbers
+
+
+@remedied
+def global_uncounted_remedied(iterations):
+    mine = datetime.date(2024, 10, 7)
+    for _ in range(iterations):
+        mine; (1234.5,)
+
+
+@remedied_since(3, 15)
+def global_uncounted_remedied_by_a_list(iterations):
+    for _ in range(iterations):
+        tracked_numbers
 
 
 @case
@@ -738,6 +861,13 @@ def global_object(iterations):
         global_instance
 
 
+@remedied_since(3, 14)
+def global_object_remedied_by_a_local_variable(iterations):
+    mine = global_instance
+    for _ in range(iterations):
+        takes(mine); takes(mine.value)
+
+
 @remedied
 def global_object_remedied(iterations):
     mine = GlobalObject()
@@ -763,6 +893,13 @@ def attribute_value(iterations):
         holder.held
 
 
+@remedied_since(3, 14)
+def attribute_value_remedied_by_a_local_variable(iterations):
+    mine = holder.held
+    for _ in range(iterations):
+        takes(mine)
+
+
 @remedied
 def attribute_value_remedied(iterations):
     mine = copy.copy(holder)
@@ -782,6 +919,13 @@ items = [Item()]
 def container_item(iterations):
     for _ in range(iterations):
         items[0]
+
+
+@remedied_since(3, 14)
+def container_item_remedied_by_a_local_variable(iterations):
+    mine = items[0]
+    for _ in range(iterations):
+        takes(mine)
 
 
 @remedied
@@ -881,6 +1025,23 @@ def type_read(iterations):
         collections.OrderedDict, collections.deque
 
 
+class Subclass(collections.deque):
+    __slots__ = ()
+
+
+@remedied
+def type_read_remedied_by_a_subclass(iterations):
+    for _ in range(iterations):
+        Subclass; isinstance(None, Subclass)
+
+
+@remedied_since(3, 14)
+def type_read_remedied_by_a_local_variable(iterations):
+    mine = collections.deque
+    for _ in range(iterations):
+        takes(mine)
+
+
 @remedied
 def type_read_remedied(iterations):
     for _ in range(iterations):
@@ -892,7 +1053,37 @@ class Argument:
         pass
 
 
-argument = Argument()
+def deferred(shared):
+    """As C code would have it."""
+    if sys.version_info >= (3, 14):
+        assert ctypes.pythonapi.PyUnstable_Object_EnableDeferredRefcount(ctypes.py_object(shared)) == 1
+    return shared
+
+
+argument, deferred_argument = Argument(), deferred(Argument())
+
+
+def passes_on(shared, iterations):
+    for _ in range(iterations):
+        takes(shared.method())
+
+
+@remedied_since(3, 14)
+def local_variable_remedied_by_a_longer_call(iterations):
+    passes_on(argument, iterations)
+
+
+@remedied_since(3, 15)
+def local_variable_remedied_by_a_global_variable(iterations):
+    for _ in range(iterations):
+        argument.method(); takes(argument)
+
+
+@remedied_since(3, 14)
+def local_variable_remedied_by_deferral(iterations):
+    mine = deferred_argument
+    for _ in range(iterations):
+        deferred_argument.method(); takes(mine); mine.method()
 
 
 @case
@@ -919,7 +1110,8 @@ def reader_of(value):
     return read
 
 
-closure_value = CASES["closure_value"] = reader_of(Captured())
+closure_value = reader_of(Captured())
+CASES["closure_value"] = [closure_value]
 
 
 @remedied
@@ -953,6 +1145,13 @@ def suppressed(iterations):
         Made()
 
 
+def suppressed_remedied(iterations):
+    mine = Made()
+    for _ in range(iterations):
+        level_function()
+        mine
+
+
 def suppress_immortalization():
     import _testinternalcapi
     _testinternalcapi.suppress_immortalization(True)
@@ -969,10 +1168,12 @@ def main():
         suppress_immortalization()
     cases = REMEDIED if options.remedied else CASES
     if options.case == "suppressed":
-        run_together(*[(suppressed, options.iterations)] * 2)
+        work = suppressed_remedied if options.remedied else suppressed
+        run_together(*[(work, options.iterations)] * 2)
         return
     for name in [options.case] if options.case else cases:
-        run_together(*[(cases[name], options.iterations)] * 2)
+        for work in cases[name]:
+            run_together(*[(work, options.iterations)] * 2)
 
 
 if __name__ == "__main__":
