@@ -148,11 +148,15 @@ static void add(struct flame *flame, unsigned side, const struct profile *p)
 {
     struct rows *rows = rows_build(p, NULL);
 
-    assert_int_equal(flame_add(flame, side, p, rows->ranked, arrlenu(rows->ranked), 0, false), 0);
+    for (size_t i = 0; i < arrlenu(rows->ranked); i++) {
+        struct flame_row row = flame_row_of(&rows->ranked[i], (uint32_t)i, false);
+
+        assert_int_equal(flame_add(flame, side, p, &row, 1), 0);
+    }
     rows_free(rows);
 }
 
-/* The same code a line further down, numbered otherwise. */
+/* The same code a line further down in another folder, numbered otherwise. */
 static void two_profiles_meet_in_the_frames_that_they_share(void **state)
 {
     struct profile *before = sample_new(), *after = sample_new();
@@ -163,10 +167,10 @@ static void two_profiles_meet_in_the_frames_that_they_share(void **state)
     FILE *out = open_memstream(&text, &size);
 
     (void)state;
-    sample_stack(before, object, FIELD, 1, "a.py", "main", 1, "a", 2);
+    sample_stack(before, object, FIELD, 1, "/old/a.py", "main", 1, "a", 2);
     contended(after, "dict", "new", FIELD, 3);
     object = contended(after, "dict", "d", FIELD, 10);
-    sample_stack(after, object, FIELD, 1, "a.py", "main", 2, "a", 3);
+    sample_stack(after, object, FIELD, 1, "/new/a.py", "main", 2, "a", 3);
     add(flame, 0, before);
     add(flame, 1, after);
     assert_int_equal(folded_print(flame, metric_find("ops"), true, out), 0);

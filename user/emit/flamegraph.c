@@ -83,26 +83,17 @@ static void print_texts(FILE *out, const char *name, const char *const *texts, s
     fputc_unlocked(']', out);
 }
 
-/* What can be switched between: what sums up, and was measured. */
-static bool is_offered(const struct flamegraph *graph, const struct metric *metric)
-{
-    return metric->sums && (graph->increfs || strcmp(metric->key, "increfs") != 0);
-}
-
 static void print_metrics(FILE *out, const struct flamegraph *graph)
 {
-    const char *separator = "";
-
     fputs_unlocked(",\"metrics\":[", out);
-    for (size_t i = 0; i < metric_count; i++) {
-        if (!is_offered(graph, &metrics[i]))
-            continue;
-        fprintf(out, "%s{\"exact\":%s", separator, metrics[i].exact ? "true" : "false");
-        print_member(out, "key", metrics[i].key);
-        print_member(out, "heading", metrics[i].heading);
-        print_member(out, "meaning", metrics[i].meaning);
+    for (size_t i = 0; i < arrlenu(graph->offered); i++) {
+        const struct metric *metric = graph->offered[i];
+
+        fprintf(out, "%s{\"exact\":%s", i ? "," : "", metric->exact ? "true" : "false");
+        print_member(out, "key", metric->key);
+        print_member(out, "heading", metric->heading);
+        print_member(out, "meaning", metric->meaning);
         fputc_unlocked('}', out);
-        separator = ",";
     }
     fputc_unlocked(']', out);
     print_member(out, "metric", graph->metric->key);
@@ -111,14 +102,8 @@ static void print_metrics(FILE *out, const struct flamegraph *graph)
 /* The metrics of a row in the order in which they were introduced; null for no row. */
 static void print_values(FILE *out, const struct flamegraph *graph, const struct row *row)
 {
-    const char *separator = "[";
-
-    for (size_t i = 0; row && i < metric_count; i++) {
-        if (!is_offered(graph, &metrics[i]))
-            continue;
-        fprintf(out, "%s%llu", separator, (unsigned long long)metrics[i].of(row));
-        separator = ",";
-    }
+    for (size_t i = 0; row && i < arrlenu(graph->offered); i++)
+        fprintf(out, "%s%llu", i ? "," : "[", (unsigned long long)graph->offered[i]->of(row));
     fputs_unlocked(row ? "]" : "null", out);
 }
 
@@ -141,13 +126,8 @@ static void print_counts(FILE *out, const struct flamegraph *graph, const struct
 static int row_number(const struct flamegraph *graph, const struct flame_node *node)
 {
     for (unsigned side = 0; side < graph->sides; side++) {
-        const uint32_t *numbers = graph->numbers[side];
-        uint32_t row = node->row[side];
-
-        if (!row)
-            continue;
-        row = numbers ? numbers[row - 1] : row - 1;
-        return row < graph->row_count && row < MOST_ROWS ? (int)row : -1;
+        if (node->row[side])
+            return node->row[side] <= MOST_ROWS ? (int)node->row[side] - 1 : -1;
     }
     return -1;
 }
@@ -185,9 +165,9 @@ static void print_row(FILE *out, const struct flamegraph *graph, const struct fl
     const struct remedy *remedy = remedy_of(row);
 
     fprintf(out, "{\"remedy\":%d", remedy ? (int)number_of(remedies, remedy) : -1);
-    print_member(out, "type", row->type);
-    print_member(out, "field", row->field);
-    print_member(out, "object", row->label);
+    print_member(out, "type", pair->type);
+    print_member(out, "field", pair->field);
+    print_member(out, "object", pair->label);
     print_member(out, "function", row->where);
     print_member(out, "place", row->place);
     print_member(out, "owner", row->owner);
@@ -234,7 +214,11 @@ static void print_rows(FILE *out, const struct flamegraph *graph)
 
 static void print_data(FILE *out, const struct flamegraph *graph)
 {
-    fprintf(out, "{\"sides\":%u", graph->sides);
+    fprintf(out, "{\"sides\":%u,\"alike\":%.9g,\"divisor\":[", graph->sides, graph->alike);
+    for (unsigned side = 0; side < graph->sides; side++)
+        fprintf(out, "%s%.17g", side ? "," : "", graph->divisor[side]);
+    fputc_unlocked(']', out);
+    print_member(out, "unit", graph->unit ? graph->unit : "");
     print_member(out, "version", HOTREF_VERSION);
     print_member(out, "verdict", graph->verdict);
     print_texts(out, "notes", (const char *const *)graph->notes, arrlenu(graph->notes));
@@ -295,11 +279,12 @@ static void note_limits(struct flamegraph *graph, size_t nodes)
         flamegraph_note(graph, note);
 }
 
-static void free_notes(struct flamegraph *graph)
+static void free_lists(struct flamegraph *graph)
 {
     for (size_t i = 0; i < arrlenu(graph->notes); i++)
         free(graph->notes[i]);
     arrfree(graph->notes);
+    arrfree(graph->offered);
 }
 
 int flamegraph_print(struct flamegraph *graph, FILE *out)
@@ -318,7 +303,7 @@ int flamegraph_print(struct flamegraph *graph, FILE *out)
         print_data(out, graph);
         fputs_unlocked(data + sizeof(mark) - 1, out);
     }
-    free_notes(graph);
+    free_lists(graph);
     return status;
 }
 
@@ -340,6 +325,11 @@ static void note_left_out(struct flamegraph *graph, const struct rows *rows, con
         flamegraph_note(graph, note);
 }
 
+static struct flamegraph_row line_of(const struct row *row)
+{
+    return (struct flamegraph_row){.sides = {row}, .type = row->type, .field = row->field, .label = row->label};
+}
+
 /* In the order in which flame_of_rows() numbers them. */
 static struct flamegraph_row *lines_of(const struct rows *rows, const struct emit_options *options)
 {
@@ -348,14 +338,22 @@ static struct flamegraph_row *lines_of(const struct rows *rows, const struct emi
 
     for (size_t list = 0; list < 2; list++) {
         for (size_t i = 0; i < arrlenu(lists[list]) && (!options->max_rows || i < (size_t)options->max_rows); i++)
-            arrput(lines, ((struct flamegraph_row){{&lists[list][i], NULL}}));
+            arrput(lines, line_of(&lists[list][i]));
     }
     return lines;
 }
 
+static void offer(struct flamegraph *graph, bool increfs)
+{
+    for (size_t i = 0; i < metric_count; i++) {
+        if (metrics[i].sums && (increfs || strcmp(metrics[i].key, "increfs") != 0))
+            arrput(graph->offered, &metrics[i]);
+    }
+}
+
 static int emit(const struct profile *profile, const struct rows *rows, const struct emit_options *options, FILE *out)
 {
-    struct flamegraph graph = {.sides = 1, .increfs = increfs_measured(profile), .metric = stack_metric(options->key)};
+    struct flamegraph graph = {.sides = 1, .metric = stack_metric(options->key)};
     struct flamegraph_row *lines = NULL;
     char *sentence = NULL;
     int status = -1;
@@ -367,6 +365,7 @@ static int emit(const struct profile *profile, const struct rows *rows, const st
         graph.verdict = sentence ? sentence : "";
         graph.rows = lines = lines_of(rows, options);
         graph.row_count = arrlenu(lines);
+        offer(&graph, increfs_measured(profile));
         flamegraph_note_subject(&graph, profile, "");
         note_left_out(&graph, rows, options);
         status = flamegraph_print(&graph, out);

@@ -31,7 +31,6 @@ struct grower {
     const struct profile *profile;
     unsigned side;
     uint32_t *places;    /* by node of the profile: that of the tree, 0 where none is known yet */
-    bool addresses;
     uint32_t *path;      /* stb_ds array, and those below: scratch */
     const struct row_stack **stacks;
     struct share *shares;
@@ -89,6 +88,8 @@ static uint32_t descend(struct flame *tree, uint32_t parent, enum flame_kind kin
 
     node.name = word(tree, *name ? name : "?", &child.name);
     node.place = word(tree, place, &child.place);
+    if (!tree->lines)
+        child.place = 0; /* another version of a program lies in another folder */
     known = hmgeti(tree->children, child);
     if (known >= 0)
         return tree->children[known].value;
@@ -159,14 +160,25 @@ static bool names_type(const char *object, const char *type)
 }
 
 /* The number of objects in a fold differs between runs, and so is no part of what it is called. */
-static char *object_name(const struct row *row, bool addresses)
+struct flame_row flame_row_of(const struct row *row, uint32_t number, bool addresses)
 {
-    const char *object = row->fold ? "others" : addresses ? row->label : row->object;
-    const char *field = *row->field ? row->field : "unknown field";
-    bool typed = names_type(object, row->type) || !*row->type;
+    return (struct flame_row){.row = row,
+                              .type = row->type,
+                              .field = row->field,
+                              .object = row->fold ? "others" : addresses ? row->label : row->object,
+                              .number = number};
+}
+
+/* "function.func_globals (dict globals of app)" */
+static char *leaf_name(const struct flame_row *row)
+{
+    bool typed = names_type(row->object, row->type) || !*row->type;
     char *name;
 
-    return asprintf(&name, "%s (%s%s%s)", field, typed ? "" : row->type, typed ? "" : " ", object) < 0 ? NULL : name;
+    if (asprintf(&name, "%s (%s%s%s)", *row->field ? row->field : "unknown field", typed ? "" : row->type, typed ? "" : " ",
+                 row->object) < 0)
+        return NULL;
+    return name;
 }
 
 static int largest_remainder_first(const void *left, const void *right)
@@ -304,28 +316,27 @@ static int add_function(struct grower *grower, const struct row *row, uint32_t s
     return status;
 }
 
-static int add_row(struct grower *grower, const struct row *row, uint32_t number)
+static int add_row(struct grower *grower, const struct flame_row *row)
 {
-    char *object = object_name(row, grower->addresses);
-    int status = object ? 0 : no_memory();
+    char *leaf = leaf_name(row);
+    int status = leaf ? 0 : no_memory();
 
-    for (uint32_t i = 0; !status && i < row->site_count; i++)
-        status = add_function(grower, row, i, object, number);
-    free(object);
+    for (uint32_t i = 0; !status && i < row->row->site_count; i++)
+        status = add_function(grower, row->row, i, leaf, row->number);
+    free(leaf);
     return status;
 }
 
-int flame_add(struct flame *tree, unsigned side, const struct profile *profile, const struct row *rows, size_t count,
-             uint32_t first, bool addresses)
+int flame_add(struct flame *flame, unsigned side, const struct profile *profile, const struct flame_row *rows, size_t count)
 {
-    struct grower grower = {.tree = tree, .profile = profile, .side = side, .addresses = addresses};
+    struct grower grower = {.tree = flame, .profile = profile, .side = side};
     int status = 0;
 
     grower.places = calloc(arrlenu(profile->nodes) + 1, sizeof(*grower.places));
     if (!grower.places)
         return no_memory();
     for (size_t i = 0; !status && i < count; i++)
-        status = add_row(&grower, &rows[i], first + (uint32_t)i);
+        status = add_row(&grower, &rows[i]);
     free(grower.places);
     arrfree(grower.path);
     arrfree(grower.stacks);
@@ -333,22 +344,27 @@ int flame_add(struct flame *tree, unsigned side, const struct profile *profile, 
     return status;
 }
 
-static size_t up_to(size_t count, size_t most)
+static void collect(struct flame_row **rows, const struct row *list, size_t most, bool addresses)
 {
-    return most && count > most ? most : count;
+    for (size_t i = 0; i < arrlenu(list) && (!most || i < most); i++)
+        arrput(*rows, flame_row_of(&list[i], (uint32_t)arrlenu(*rows), addresses));
 }
 
 struct flame *flame_of_rows(const struct profile *profile, const struct rows *rows, size_t max_rows, bool all)
 {
-    size_t ranked = up_to(arrlenu(rows->ranked), max_rows), single = all ? up_to(arrlenu(rows->single), max_rows) : 0;
-    struct flame *tree = flame_new(true);
+    struct flame *flame = flame_new(true);
+    struct flame_row *list = NULL;
+    int status = flame ? 0 : no_memory();
 
-    if (!tree)
-        no_memory();
-    if (tree && !flame_add(tree, 0, profile, rows->ranked, ranked, 0, rows->by_object) &&
-        !flame_add(tree, 0, profile, rows->single, single, (uint32_t)ranked, rows->by_object))
-        return tree;
-    flame_free(tree);
+    collect(&list, rows->ranked, max_rows, rows->by_object);
+    if (all)
+        collect(&list, rows->single, max_rows, rows->by_object);
+    if (!status)
+        status = flame_add(flame, 0, profile, list, arrlenu(list));
+    arrfree(list);
+    if (!status)
+        return flame;
+    flame_free(flame);
     return NULL;
 }
 

@@ -30,7 +30,7 @@ struct flame_node {
     uint32_t kind;     /* enum flame_kind */
     const char *name;  /* "func (nested.py:23)", "func_dealloc", "function.func_globals (dict globals of app)" */
     const char *place; /* of a Python frame, the whole path: "/srv/nested.py:23"; else "" */
-    uint32_t row[FLAME_SIDES]; /* of an object, 1 + the number of its first row on that side; 0: none */
+    uint32_t row[FLAME_SIDES]; /* of an object, 1 + the number of the first row on that side; 0: none */
     struct flame_counts own[FLAME_SIDES]; /* of this node alone: only leaves have some */
 };
 
@@ -42,15 +42,24 @@ struct flame {
     bool lines;
 };
 
-/* An empty tree. Without lines, Python frames are told apart by function and file alone: between two versions of a
- * program lines move. NULL without memory; flame_free() takes NULL. */
+/* An empty tree. Without lines, Python frames are told apart by function and short name of the file alone: between two
+ * versions of a program lines move, and folders. NULL without memory; flame_free() takes NULL. */
 struct flame *flame_new(bool lines);
 void flame_free(struct flame *tree);
 
-/* Adds the rows to a side; their numbers begin at first. Several calls may add to one side. addresses: the rows are of
- * single objects (rows_options.by_object), which are told apart. Returns 0, or -1 with a failure. */
-int flame_add(struct flame *tree, unsigned side, const struct profile *profile, const struct row *rows, size_t count,
-             uint32_t first, bool addresses);
+/* A row on its way into the tree, and what it is called there: rows that are called alike have their leaves together. */
+struct flame_row {
+    const struct row *row;
+    const char *type, *field, *object;
+    uint32_t number;
+};
+
+/* The same with what the row itself is called. addresses: it is of a single object (rows_options.by_object), which is told
+ * apart from others of its name. */
+struct flame_row flame_row_of(const struct row *row, uint32_t number, bool addresses);
+
+/* Adds rows of the profile to a side; several calls may add to one. Returns 0, or -1 with a failure. */
+int flame_add(struct flame *flame, unsigned side, const struct profile *profile, const struct flame_row *rows, size_t count);
 
 /* The tree of a report: max_rows (0: all) of the ranked rows and, where all are wanted, of those of single threads, whose
  * numbers follow. NULL with a failure. */

@@ -1,7 +1,10 @@
 // Draws the profile that stands in this page. All that it shows of names goes through textContent: no name is markup.
 "use strict";
 (() => {
-const data = JSON.parse(document.getElementById("profile").textContent);
+// What would not be seen, or turn the direction of writing around, is shown as an escape, as in hotref's other output.
+const unseen = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+const escaped = text => text.replace(unseen, character => "\\u" + character.charCodeAt(0).toString(16).padStart(4, "0"));
+const data = JSON.parse(document.getElementById("profile").textContent, (_, value) => typeof value === "string" ? escaped(value) : value);
 const byId = id => document.getElementById(id);
 const LINE = 20;            // pixels from one depth to the next
 const LEAST = 1;            // pixels that a frame takes at least to be drawn
@@ -14,11 +17,16 @@ const usualMetric = data.metrics.findIndex(metric => metric.key === data.metric)
 const state = {metric: usualMetric, layout: "after", zoom: null,
                selected: -1, query: "", current: null};
 
+// Profiles of different lengths are compared by counts for each second, or unit of work, or percent of all.
+const divided = (value, side) => data.divisor[side] ? value / data.divisor[side] : value;
+for (const row of data.rows)
+    row.values = row.values.map((values, side) => values && values.map(value => divided(value, side)));
+
 // The tree. Parents stand before their children; sums[side][metric] are of a node and all below it.
 const nodes = data.nodes.map(([parent, kind, name, place, row, ...own], number) => ({
     number, parent, kind, name: data.texts[name], place: data.texts[place], row, children: [], depth: 0,
     sums: Array.from({length: data.sides}, (_, side) =>
-        Float64Array.from(own[side] || new Array(data.metrics.length).fill(0))),
+        Float64Array.from(own[side] || new Array(data.metrics.length).fill(0), value => divided(value, side))),
 }));
 const leaves = data.rows.map(() => []);
 for (let i = nodes.length - 1; i > 0; i--) {
@@ -41,7 +49,7 @@ function isWithin(node, above)
 }
 
 // Numbers, as people read them.
-const grouped = number => Math.round(number).toLocaleString("en");
+const grouped = number => number.toLocaleString("en", data.unit ? {maximumSignificantDigits: 4} : {maximumFractionDigits: 0});
 function share(part, whole)
 {
     if (!whole)
@@ -57,8 +65,10 @@ function change(before, after)
         return after ? "new" : "none";
     if (!after)
         return "gone";
+    if (Math.abs(after - before) <= data.alike * Math.max(before, after))
+        return "same";
     const percent = Math.round(100 * (after - before) / before);
-    return percent ? (percent > 0 ? "+" : "−") + grouped(Math.abs(percent)) + " %" : before === after ? "same" : "±0 %";
+    return percent ? (percent > 0 ? "+" : "−") + grouped(Math.abs(percent)) + " %" : "±0 %";
 }
 const shortened = text => text.length > TIP_TEXT ? text.slice(0, TIP_TEXT) + "… (" + grouped(text.length) + " characters)" : text;
 
@@ -115,7 +125,7 @@ function colour(shape, node)
         return KINDS[node.kind];
     }
     const before = node.sums[0][state.metric], after = node.sums[1][state.metric];
-    const moved = before === after ? 0 : (after - before) / Math.max(before, after);
+    const moved = change(before, after) === "same" || before === after ? 0 : (after - before) / Math.max(before, after);
     shape.style.setProperty("--change", (15 + 85 * Math.abs(moved)).toFixed(1) + "%");
     return moved > 0 ? "grew" : moved < 0 ? "shrank" : "same";
 }
@@ -244,7 +254,7 @@ function columns()
 {
     const heading = data.metrics[state.metric].heading;
     return [["#", true], ...(differential ? [["BEFORE", true], ["AFTER", true], ["CHANGE", true]] : [[heading, true]]), ["THREADS", true],
-            ["TYPE"], ["FIELD"], ["OBJECT"], ["LINE"], ["FUNCTION"]];
+            ["OBJECT"], ["FIELD"], ["LINE"], ["TYPE"], ["FUNCTION"]];
 }
 // As hotref report orders rows, and numbers them, unless other weights were chosen.
 const valueOf = (row, side) => row.values[side] ? row.values[side][state.metric] : 0;
@@ -260,7 +270,7 @@ function cells(row)
     const numbers = differential
         ? [grouped(valueOf(row, 0)), grouped(valueOf(row, 1)), change(valueOf(row, 0), valueOf(row, 1))] : [grouped(valueOf(row, 0))];
     const threads = row.threads[0] === row.threads[row.threads.length - 1] ? row.threads[0] : row.threads.join(" → ");
-    return [...numbers, threads, row.type, row.field, row.object, row.place, row.function];
+    return [...numbers, threads, row.object, row.field, row.place, row.type, row.function];
 }
 function fillTable()
 {
