@@ -233,3 +233,6 @@ int on_operation(struct pt_regs *ctx)
     *(volatile u64 *)&hit.scratch->taken = 0;
     return 0;
 }
+
+/* Samples find rows as hits do. */
+#include "sample.h"

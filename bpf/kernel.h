@@ -48,6 +48,13 @@ struct pt_regs {
 };
 #define X86_FLAGS_ZF 0x40
 
+/* include/uapi/linux/bpf_perf_event.h */
+struct bpf_perf_event_data {
+    struct pt_regs regs;
+    u64 sample_period;
+    u64 addr;
+};
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {

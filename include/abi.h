@@ -18,7 +18,8 @@ typedef int16_t s16;
 
 #define ABI_TARGETS 64      /* processes in one recording */
 #define ABI_BINARIES 1024   /* files whose code is probed, over all targets: each has its own tables */
-#define ABI_BINARY_SITES 65536 /* probes in one */
+#define ABI_BINARY_SITES 65536 /* probes in one, or places that samples are held against */
+#define ABI_BINARY_SPANS (1u << 18)
 #define ABI_MODULES 1024    /* files with code in one target, the interpreter apart */
 #define ABI_CALLER_CHUNK 32 /* return addresses share an index by 4 bytes; so many indexes a map element */
 #define ABI_ROWS 16384
@@ -78,6 +79,7 @@ enum abi_site_kind {
     ABI_SITE_DECREMENT = 0, /* behind the atomic */
     ABI_SITE_INCREMENT = 1, /* the same */
     ABI_SITE_GUARDED = 2,   /* an increment, at the jump that lets the owner pass by the atomic */
+    ABI_SITE_TOUCH = 3,     /* no probe: an access to the object's header, where samples fall */
 };
 
 /* A probe. */
@@ -130,6 +132,7 @@ struct abi_target {
     u32 end;              /* enum abi_end */
     u32 status;
     u64 children;         /* processes that it started */
+    u64 samples;          /* how often a sample found it on a CPU */
 };
 
 /* A process whose execs and new mappings of code are to be told of. */
@@ -183,6 +186,14 @@ struct abi_key {
 
 struct abi_counts {
     u64 decrefs, handoffs, retries, bounces, increfs;
+    u64 samples;          /* that found a thread waiting for the object */
+};
+
+/* Instructions that a site of kind ABI_SITE_TOUCH stands for: [start, start + length) in the file. */
+struct abi_span {
+    u32 start;
+    u16 length;
+    u16 site;             /* its number in the binary */
 };
 
 struct abi_row {
@@ -389,6 +400,7 @@ enum abi_stat {
     ABI_STAT_TRUNCATED = 6, /* of those, the ones that were deeper than ABI_STACK_FRAMES, ... */
     ABI_STAT_FAILED = 7,  /* ... and the ones that could not be read, or had no thread state */
     ABI_STAT_LOST_STACKS = 8, /* ... and the ones that the ring buffer could not take */
+    ABI_STAT_SAMPLE_NS = 9, /* time that samples of targets took in BPF */
     ABI_STATS = 16,
 };
 
@@ -397,7 +409,8 @@ _Static_assert(sizeof(struct abi_site) == 16 + 32 + 56, "abi");
 _Static_assert(sizeof(struct abi_caller) == 8 + 128 + 8 + 56, "abi");
 _Static_assert(sizeof(struct abi_module) == 32, "abi");
 _Static_assert(sizeof(struct abi_key) == 64, "abi");
-_Static_assert(sizeof(struct abi_row) == 88, "abi");
+_Static_assert(sizeof(struct abi_span) == 8, "abi");
+_Static_assert(sizeof(struct abi_row) == 96, "abi");
 _Static_assert(sizeof(struct abi_cold_key) == 56, "abi");
 _Static_assert(sizeof(struct abi_type) == 24, "abi");
 _Static_assert(sizeof(struct abi_text) == 168, "abi");

@@ -78,7 +78,7 @@ static size_t number_of(const struct scan *scan, uint64_t address)
 
 static uint64_t probe_of(uint64_t address, bool inlined)
 {
-    struct scan *scan = cache_scan(file, folder, inlined);
+    struct scan *scan = cache_scan(file, folder, inlined, false);
     uint64_t probe;
 
     assert_non_null(scan);
@@ -90,7 +90,7 @@ static uint64_t probe_of(uint64_t address, bool inlined)
 /* Writes a probe for an operation into the cache, as one would who wants it to be believed. */
 static void forge(uint64_t address, uint64_t probe)
 {
-    struct scan *scan = cache_scan(file, folder, false);
+    struct scan *scan = cache_scan(file, folder, false, false);
     size_t records =
         arrlenu(scan->operations) * sizeof(struct operation) + arrlenu(scan->callers) * sizeof(struct caller);
     char bytes[1 << 16];
@@ -113,11 +113,11 @@ static void forge(uint64_t address, uint64_t probe)
 
 static void a_scan_is_kept(void **state)
 {
-    struct scan *made = cache_scan(file, folder, true), *kept;
+    struct scan *made = cache_scan(file, folder, true, false), *kept;
 
     (void)state;
     find_cached();
-    kept = cache_scan(file, folder, true);
+    kept = cache_scan(file, folder, true, false);
     assert_int_equal(arrlenu(kept->operations), arrlenu(made->operations));
     assert_memory_equal(kept->operations, made->operations,
                         arrlenu(made->operations) * sizeof(struct operation));

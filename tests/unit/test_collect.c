@@ -77,6 +77,7 @@ static void add(struct abi_counts *sum, const struct abi_counts *counts)
     sum->handoffs += counts->handoffs;
     sum->retries += counts->retries;
     sum->bounces += counts->bounces;
+    sum->samples += counts->samples;
 }
 
 /* Everything that was collected, whether still a row or folded. */
@@ -98,6 +99,7 @@ static void check_counts(struct abi_counts counts, struct abi_counts expected)
     assert_int_equal(counts.handoffs, expected.handoffs);
     assert_int_equal(counts.retries, expected.retries);
     assert_int_equal(counts.bounces, expected.bounces);
+    assert_int_equal(counts.samples, expected.samples);
 }
 
 /* The fold of one place, of objects that several threads share or of others. */
@@ -114,13 +116,13 @@ static const struct collected_fold *fold_at(uint64_t returns_to, uint32_t shared
 static void rows_of_one_key(void **state)
 {
     (void)state;
-    put_row(0x1000, 1, 0x10, (struct abi_counts){10, 1, 2, 3, 4});
-    put_row(0x1000, 1, 0x10, (struct abi_counts){5, 4, 3, 2, 1});
-    put_row(0x1000, 2, 0x10, (struct abi_counts){7, 0, 0, 0, 0});
-    put_row(0x1000, 1, 0x20, (struct abi_counts){1, 0, 0, 0, 0});
+    put_row(0x1000, 1, 0x10, (struct abi_counts){10, 1, 2, 3, 4, 0});
+    put_row(0x1000, 1, 0x10, (struct abi_counts){5, 4, 3, 2, 1, 0});
+    put_row(0x1000, 2, 0x10, (struct abi_counts){7, 0, 0, 0, 0, 0});
+    put_row(0x1000, 1, 0x20, (struct abi_counts){1, 0, 0, 0, 0, 0});
     assert_int_equal(hmlen(collector.rows), 3);
-    check_counts(hmget(collector.rows, kept(0x1000, 1, 0x10)).counts, (struct abi_counts){15, 5, 5, 5, 5});
-    check_counts(hmget(collector.rows, kept(0x1000, 2, 0x10)).counts, (struct abi_counts){7, 0, 0, 0, 0});
+    check_counts(hmget(collector.rows, kept(0x1000, 1, 0x10)).counts, (struct abi_counts){15, 5, 5, 5, 5, 0});
+    check_counts(hmget(collector.rows, kept(0x1000, 2, 0x10)).counts, (struct abi_counts){7, 0, 0, 0, 0, 0});
     assert_int_equal(hmget(collector.rows, kept(0x1000, 1, 0x10)).type, TYPE);
     assert_int_equal(collect_hits(&collector), 15 + 5 + 5 + 7 + 1);
 }
@@ -152,8 +154,8 @@ static void frames_of_one_key(void **state)
 static void one_object_at_two_places(void **state)
 {
     (void)state;
-    put_row(0x1000, 1, 0x10, (struct abi_counts){1, 0, 0, 0, 0});
-    put_row(0x1000, 2, 0x20, (struct abi_counts){1, 0, 0, 0, 0});
+    put_row(0x1000, 1, 0x10, (struct abi_counts){1, 0, 0, 0, 0, 0});
+    put_row(0x1000, 2, 0x20, (struct abi_counts){1, 0, 0, 0, 0, 0});
     collect_trim(&collector, 0);
     assert_int_equal(fold_at(0x10, 1)->objects, 1);
     assert_int_equal(fold_at(0x20, 1)->objects, 1);
@@ -166,14 +168,14 @@ static void colds_of_one_place(void **state)
 
     (void)state;
     other.returns_to = 0x20;
-    collect_cold(&collector, &place, &(struct abi_counts){1, 0, 1, 0, 0});
-    collect_cold(&collector, &place, &(struct abi_counts){2, 1, 0, 1, 0});
-    collect_cold(&collector, &other, &(struct abi_counts){4, 0, 0, 0, 0});
+    collect_cold(&collector, &place, &(struct abi_counts){1, 0, 1, 0, 0, 0});
+    collect_cold(&collector, &place, &(struct abi_counts){2, 1, 0, 1, 0, 0});
+    collect_cold(&collector, &other, &(struct abi_counts){4, 0, 0, 0, 0, 0});
     assert_int_equal(hmlen(collector.folds), 2);
-    check_counts(fold_at(0x10, 2)->counts, (struct abi_counts){3, 1, 1, 1, 0});
+    check_counts(fold_at(0x10, 2)->counts, (struct abi_counts){3, 1, 1, 1, 0, 0});
     assert_int_equal(fold_at(0x10, 2)->objects, 2);
     assert_int_equal(fold_at(0x10, 2)->threads, 0);
-    check_counts(fold_at(0x20, 2)->counts, (struct abi_counts){4, 0, 0, 0, 0});
+    check_counts(fold_at(0x20, 2)->counts, (struct abi_counts){4, 0, 0, 0, 0, 0});
     assert_int_equal(collect_hits(&collector), 3 + 1 + 4);
 }
 
@@ -181,8 +183,8 @@ static void colds_of_one_place(void **state)
 static void few_rows_stay(void **state)
 {
     (void)state;
-    put_row(0x1000, 1, 0x10, (struct abi_counts){1, 0, 0, 0, 0});
-    put_row(0x2000, 1, 0x10, (struct abi_counts){1, 0, 0, 0, 0});
+    put_row(0x1000, 1, 0x10, (struct abi_counts){1, 0, 0, 0, 0, 0});
+    put_row(0x2000, 1, 0x10, (struct abi_counts){1, 0, 0, 0, 0, 0});
     collect_trim(&collector, 2);
     assert_int_equal(hmlen(collector.rows), 2);
     assert_int_equal(hmlen(collector.folds), 0);
@@ -190,17 +192,17 @@ static void few_rows_stay(void **state)
     assert_int_equal(hmlen(collector.rows), 0);
     assert_int_equal(hmlen(collector.folds), 1);
     collect_trim(&collector, 0);
-    check_counts(total(), (struct abi_counts){2, 0, 0, 0, 0});
+    check_counts(total(), (struct abi_counts){2, 0, 0, 0, 0, 0});
 }
 
 /* What is hot, or was hot enough to be described, keeps its rows: all of them that are of the same object. */
 static void hot_and_described_stay(void **state)
 {
     (void)state;
-    put_row(0x1000, 1, 0x10, (struct abi_counts){ABI_NAME_AT, 0, 0, 0, 0});
-    put_row(0x2000, 1, 0x10, (struct abi_counts){ABI_NAME_AT - 1, 0, 0, 0, 0});
-    put_row(0x3000, 1, 0x10, (struct abi_counts){1, 0, 0, 0, 0});
-    put_row(0x3000, 2, 0x20, (struct abi_counts){1, 0, 0, 0, 0});
+    put_row(0x1000, 1, 0x10, (struct abi_counts){ABI_NAME_AT, 0, 0, 0, 0, 0});
+    put_row(0x2000, 1, 0x10, (struct abi_counts){ABI_NAME_AT - 1, 0, 0, 0, 0, 0});
+    put_row(0x3000, 1, 0x10, (struct abi_counts){1, 0, 0, 0, 0, 0});
+    put_row(0x3000, 2, 0x20, (struct abi_counts){1, 0, 0, 0, 0, 0});
     put_event(ABI_EVENT_OBJECT, 0x3000, 0x3000 * 7);
     put_event(ABI_EVENT_OBJECT, 0x2000, 1); /* another object that was there before */
     collect_trim(&collector, 0);
@@ -208,31 +210,31 @@ static void hot_and_described_stay(void **state)
     assert_true(hmgeti(collector.rows, kept(0x1000, 1, 0x10)) >= 0);
     assert_true(hmgeti(collector.rows, kept(0x3000, 1, 0x10)) >= 0);
     assert_true(hmgeti(collector.rows, kept(0x3000, 2, 0x20)) >= 0);
-    check_counts(fold_at(0x10, 0)->counts, (struct abi_counts){ABI_NAME_AT - 1, 0, 0, 0, 0});
+    check_counts(fold_at(0x10, 0)->counts, (struct abi_counts){ABI_NAME_AT - 1, 0, 0, 0, 0, 0});
 }
 
 /* Objects that two threads reach are told from those of one, wherever each of the threads does it. */
 static void shared_and_single(void **state)
 {
     (void)state;
-    put_row(0x1000, 1, 0x10, (struct abi_counts){1, 0, 0, 0, 0});
-    put_row(0x1000, 2, 0x10, (struct abi_counts){2, 0, 0, 0, 0});
-    put_row(0x2000, 1, 0x10, (struct abi_counts){3, 0, 0, 0, 0});
-    put_row(0x3000, 5, 0x10, (struct abi_counts){1, 0, 0, 0, 0});
-    put_row(0x4000, 5, 0x10, (struct abi_counts){1, 0, 0, 0, 0});
-    put_row(0x4000, 6, 0x20, (struct abi_counts){1, 0, 0, 0, 0});
-    put_row(0x5000, 6, 0x20, (struct abi_counts){1, 0, 0, 0, 0});
-    put_row(0x5000, 6, 0x10, (struct abi_counts){1, 0, 0, 0, 0});
+    put_row(0x1000, 1, 0x10, (struct abi_counts){1, 0, 0, 0, 0, 0});
+    put_row(0x1000, 2, 0x10, (struct abi_counts){2, 0, 0, 0, 0, 0});
+    put_row(0x2000, 1, 0x10, (struct abi_counts){3, 0, 0, 0, 0, 0});
+    put_row(0x3000, 5, 0x10, (struct abi_counts){1, 0, 0, 0, 0, 0});
+    put_row(0x4000, 5, 0x10, (struct abi_counts){1, 0, 0, 0, 0, 0});
+    put_row(0x4000, 6, 0x20, (struct abi_counts){1, 0, 0, 0, 0, 0});
+    put_row(0x5000, 6, 0x20, (struct abi_counts){1, 0, 0, 0, 0, 0});
+    put_row(0x5000, 6, 0x10, (struct abi_counts){1, 0, 0, 0, 0, 0});
     collect_trim(&collector, 0);
     assert_int_equal(hmlen(collector.rows), 0);
-    check_counts(fold_at(0x10, 1)->counts, (struct abi_counts){1 + 2 + 1, 0, 0, 0, 0});
+    check_counts(fold_at(0x10, 1)->counts, (struct abi_counts){1 + 2 + 1, 0, 0, 0, 0, 0});
     assert_int_equal(fold_at(0x10, 1)->threads, 2);
     assert_true(fold_at(0x10, 1)->objects <= 2 && fold_at(0x10, 1)->objects >= 1);
-    check_counts(fold_at(0x20, 1)->counts, (struct abi_counts){1, 0, 0, 0, 0});
-    check_counts(fold_at(0x10, 0)->counts, (struct abi_counts){3 + 1 + 1, 0, 0, 0, 0});
+    check_counts(fold_at(0x20, 1)->counts, (struct abi_counts){1, 0, 0, 0, 0, 0});
+    check_counts(fold_at(0x10, 0)->counts, (struct abi_counts){3 + 1 + 1, 0, 0, 0, 0, 0});
     assert_int_equal(fold_at(0x10, 0)->threads, 1);
     assert_int_equal(fold_at(0x10, 0)->objects, 3);
-    check_counts(fold_at(0x20, 0)->counts, (struct abi_counts){1, 0, 0, 0, 0});
+    check_counts(fold_at(0x20, 0)->counts, (struct abi_counts){1, 0, 0, 0, 0, 0});
 }
 
 /* 200,000 messages through a queue: whatever is folded when, the sums are exact. */
@@ -245,7 +247,7 @@ static void folding_loses_nothing(void **state)
     srand(1);
     for (uint64_t i = 0; i < 200000; i++) {
         struct abi_counts counts = {(uint64_t)rand() % 4, (uint64_t)rand() % 2, (uint64_t)rand() % 3, 1,
-                                    (uint64_t)rand() % 4};
+                                    (uint64_t)rand() % 4, (uint64_t)rand() % 4};
 
         put_row(0x1000 + (uint64_t)(rand() % 40000) * 16, 1 + rand() % 3, 0x10 * (1 + rand() % 4), counts);
         add(&expected, &counts);
@@ -260,7 +262,9 @@ static void folding_loses_nothing(void **state)
     collect_trim(&collector, 1000);
     check_counts(total(), expected);
     for (ptrdiff_t i = 0; i < hmlen(collector.rows); i++)
-        assert_true(collector.rows[i].value.counts.decrefs + collector.rows[i].value.counts.increfs >= ABI_NAME_AT);
+        assert_true(collector.rows[i].value.counts.decrefs + collector.rows[i].value.counts.increfs +
+                        collector.rows[i].value.counts.samples >=
+                    ABI_NAME_AT);
 }
 
 static void descriptions(void **state)

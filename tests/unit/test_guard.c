@@ -172,7 +172,7 @@ static int set_up(void **state)
     struct elf_file *file = code_file(pieces, NULL);
 
     (void)state;
-    scan = scan_file(file);
+    scan = scan_file(file, false);
     elf_file_close(file);
     return scan ? 0 : -1;
 }

@@ -9,7 +9,7 @@ static void release(struct profile *p, struct rows *rows)
     uint64_t sum = 0;
 
     for (size_t i = 1; i < arrlenu(p->counts); i++)
-        sum += p->counts[i].decrefs + p->counts[i].increfs;
+        sum += p->counts[i].decrefs + p->counts[i].increfs + p->counts[i].samples;
     assert_int_equal(rows->ranked_ops + rows->single_ops + rows->cold_ops, sum);
     rows_free(rows);
     profile_free(p);
@@ -306,6 +306,63 @@ static void the_verdict_without_operations(void **state)
     says(p, rows, "nothing was measured: none of 5 probes was live");
     p->meta.armed_probes = 0;
     says(p, rows, "nothing was measured: no probe was armed");
+    release(p, rows);
+}
+
+/* A profile of samples, of which so many found each of two threads waiting for one object. */
+static struct profile *sampled(uint64_t all, uint64_t waiting)
+{
+    struct profile *p = sample_new();
+    uint32_t object = sample_object(p, "app.Config", "instance of app.Config", 0x1000);
+
+    p->meta.mode = MODE_SAMPLE;
+    p->meta.armed_probes = p->meta.live_probes = 0;
+    p->meta.samples = all;
+    p->meta.sample_ns = 1001001;
+    for (uint32_t thread = 1; thread <= 2 && waiting; thread++)
+        sample_count(p, object, "global cfg", thread, 0)->samples = waiting;
+    return p;
+}
+
+static void the_verdict_on_samples(void **state)
+{
+    static const struct {
+        uint64_t all, waiting;
+        const char *sentence;
+    } cases[] = {
+        {1000, 130, "2 threads wait for 1 object that they share in 26 % (23 to 29) of their CPU time, hottest global cfg "
+                    "(instance of app.Config, 26 %); 1,000 samples in 1.50 s"},
+        {10000, 1, "shared objects cost at most 0.1 % of CPU time: look elsewhere; 10,000 samples in 1.50 s"},
+        {10, 0, "no two threads were seen to wait for one object, but with so few samples that it may be 28 % of CPU time: "
+                "record for longer; 10 samples in 1.50 s"},
+        {0, 0, "nothing was sampled: no thread was seen on a CPU in 1.50 s"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct profile *p = sampled(cases[i].all, cases[i].waiting);
+        struct rows *rows = rows_build(p, NULL);
+
+        says(p, rows, cases[i].sentence);
+        release(p, rows);
+    }
+}
+
+static void samples_rank_where_they_were_taken(void **state)
+{
+    struct profile *p = sampled(1000, 130);
+    uint32_t other = sample_object(p, "app.Cache", "instance of app.Cache", 0x2000);
+    struct rows *rows;
+
+    (void)state;
+    for (uint32_t thread = 1; thread <= 2; thread++)
+        sample_count(p, other, "global cache", thread, 0)->samples = 150;
+    rows = rows_build(p, NULL);
+    assert_int_equal(arrlen(rows->ranked), 2);
+    assert_string_equal(rows->ranked[0].type, "app.Cache");
+    assert_int_equal(rows->ranked_ops, 560);
+    assert_int_equal(row_stall_ns(&rows->ranked[1]), 260 * 1001001);
+    assert_true(row_stall(&rows->ranked[1]).low > 0.23 && row_stall(&rows->ranked[1]).high < 0.29);
     release(p, rows);
 }
 
@@ -738,6 +795,8 @@ int main(void)
         cmocka_unit_test(increments_do_not_lead),
         cmocka_unit_test(the_order_does_not_depend_on_the_order_of_counts),
         cmocka_unit_test(the_verdict_without_operations),
+        cmocka_unit_test(the_verdict_on_samples),
+        cmocka_unit_test(samples_rank_where_they_were_taken),
         cmocka_unit_test(the_verdict_has_its_caveats),
         cmocka_unit_test(the_verdict_on_an_object_of_two_fields),
         cmocka_unit_test(the_verdict_cuts_long_names_on_terminals_only),

@@ -177,7 +177,7 @@ static struct scan *scan;
 static struct scan *scan_of(const struct code_piece *code, const struct code_symbol *names)
 {
     struct elf_file *file = code_file(code, names);
-    struct scan *found = scan_file(file);
+    struct scan *found = scan_file(file, false);
 
     elf_file_close(file);
     return found;

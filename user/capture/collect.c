@@ -79,6 +79,7 @@ static void add_counts(struct abi_counts *sum, const struct abi_counts *counts)
     sum->handoffs += counts->handoffs;
     sum->retries += counts->retries;
     sum->bounces += counts->bounces;
+    sum->samples += counts->samples;
 }
 
 static void add_frame_code(struct abi_row *known, uint32_t code)
@@ -196,7 +197,8 @@ void collect_trim(struct collector *collector, size_t most)
         const struct collected_row *row = &collector->rows[i];
         struct object_key key = object_of(row);
 
-        if (operations(&row->value.counts) < ABI_NAME_AT && hmgeti(collector->objects, key) < 0)
+        if (operations(&row->value.counts) + row->value.counts.samples < ABI_NAME_AT &&
+            hmgeti(collector->objects, key) < 0)
             fold_row(collector, row, &sharing[hmgeti(sharing, key)]);
         else
             hmputs(kept, collector->rows[i]);

@@ -103,7 +103,7 @@ static int add(struct session *session, uint32_t number, struct elf_file **file,
     if (binary < 0 || session_fill_binary(session, binary))
         return -1;
     scan = session->binaries[binary].scan;
-    if (!arrlenu(scan->operations) && !arrlenu(scan->callers))
+    if (!arrlenu(scan->operations) && !arrlenu(scan->callers) && !arrlenu(scan->touches))
         return 0;
     if (arrlenu(session->targets[number].modules) == ABI_MODULES)
         return fail("cannot look into more than %d modules of a process", ABI_MODULES);

@@ -163,7 +163,7 @@ static void do_meanwhile(struct session *session, void work(void *), void *argum
 struct scanning {
     const struct elf_file *file;
     const char *folder;
-    bool inlined;
+    bool inlined, touches;
     struct scan *scan;
 };
 
@@ -171,12 +171,13 @@ static void run_scan(void *argument)
 {
     struct scanning *scanning = argument;
 
-    scanning->scan = cache_scan(scanning->file, scanning->folder, scanning->inlined);
+    scanning->scan = cache_scan(scanning->file, scanning->folder, scanning->inlined, scanning->touches);
 }
 
 static struct scan *scan_meanwhile(struct session *session, const struct elf_file *file)
 {
-    struct scanning scanning = {file, *session->scans ? session->scans : NULL, session->increments != NULL, NULL};
+    struct scanning scanning = {file, *session->scans ? session->scans : NULL, session->increments != NULL,
+                                session->mode == SESSION_SAMPLE, NULL};
 
     do_meanwhile(session, run_scan, &scanning);
     return scanning.scan;
@@ -196,7 +197,8 @@ int session_binary_of(struct session *session, const struct elf_file *file, cons
         free(binary.identity);
         return -1;
     }
-    choose_operations(session, file, path, &binary);
+    if (session->mode == SESSION_EXACT)
+        choose_operations(session, file, path, &binary);
     if (arrlenu(binary.armed) > ABI_BINARY_SITES)
         arrsetlen(binary.armed, ABI_BINARY_SITES);
     arrput(session->binaries, binary);
@@ -213,7 +215,7 @@ int session_add(struct session *session, struct process *process, struct interpr
     binary = session_binary_of(session, interpreter->file, interpreter->path);
     if (binary < 0)
         return -1;
-    if (!session->binaries[binary].armed)
+    if (!session->binaries[binary].armed && !session->binaries[binary].scan->touches)
         return fail("found no reference-count operation to probe in '%s' ('hotref scan' tells what was found)",
                     interpreter->path);
     target.process = *process;
@@ -222,6 +224,13 @@ int session_add(struct session *session, struct process *process, struct interpr
     target.code.bias = interpreter->bias;
     arrput(session->targets, target);
     return 0;
+}
+
+const struct operation *session_site(const struct session_binary *binary, uint32_t number)
+{
+    size_t armed = arrlenu(binary->armed);
+
+    return number < armed ? &binary->scan->operations[binary->armed[number]] : &binary->scan->touches[number - armed];
 }
 
 /* Filling the maps */
@@ -337,6 +346,16 @@ static int fill_types(struct session *session, uint32_t number)
     return 0;
 }
 
+/* Samples are told apart by process. */
+static int sample_process(struct session *session, uint32_t number)
+{
+    uint32_t tgid = session->targets[number].process.pid;
+
+    if (bpf_map_update_elem(bpf_map__fd(session->bpf->skeleton->maps.sampled), &tgid, &number, BPF_ANY))
+        return fail_errno("cannot fill the BPF map of processes");
+    return 0;
+}
+
 static int fill_target(struct session *session, uint32_t number)
 {
     struct session_target *target = &session->targets[number];
@@ -356,6 +375,8 @@ static int fill_target(struct session *session, uint32_t number)
         .runtime = interpreter->runtime,
         .tls = elf_file_thread_symbol(interpreter->file, "_Py_tss_tstate"),
     };
+    if (session->mode == SESSION_SAMPLE && sample_process(session, number))
+        return -1;
     if (session_fill_binary(session, target->code.binary) || tables_commit(&session->bpf->tables) ||
         update(session->bpf->skeleton->maps.layouts, number, &layout) ||
         update(session->bpf->skeleton->maps.targets, number, &target->state))
@@ -508,12 +529,15 @@ static int load(struct session *session)
     *(uint32_t *)&bpf->skeleton->rodata->full_at = ABI_ROWS / ROWS_SHARE / cpus;
     *(uint32_t *)&bpf->skeleton->rodata->plain = bench_level();
     *(uint32_t *)&bpf->skeleton->rodata->stack_period = session->stack_period = stack_period();
+    bpf_program__set_autoload(bpf->skeleton->progs.on_sample, session->mode == SESSION_SAMPLE);
+    bpf_program__set_autoload(bpf->skeleton->progs.on_operation, session->mode == SESSION_EXACT);
     if (hotref_bpf__load(bpf->skeleton))
         return load_failed();
     bpf->tables = (struct tables){.sites = bpf_map__fd(bpf->skeleton->maps.sites),
                                   .callers = bpf_map__fd(bpf->skeleton->maps.callers),
                                   .chunks = bpf_map__fd(bpf->skeleton->maps.caller_chunks),
-                                  .modules = bpf_map__fd(bpf->skeleton->maps.modules)};
+                                  .modules = bpf_map__fd(bpf->skeleton->maps.modules),
+                                  .spans = bpf_map__fd(bpf->skeleton->maps.spans)};
     bpf->events = ring_buffer__new(bpf_map__fd(bpf->skeleton->maps.events), take_event, session, NULL);
     return bpf->events ? 0 : fail_errno("cannot read BPF's ring buffer");
 }
@@ -560,7 +584,7 @@ int session_attach(struct session *session, uint32_t number, struct session_code
     const struct session_binary *binary = &session->binaries[code->binary];
     const struct process *process = &session->targets[number].process;
     size_t count = arrlenu(binary->armed);
-    struct attach_point *points = calloc(count, sizeof(*points));
+    struct attach_point *points = calloc(count + 1, sizeof(*points));
     struct attaching attaching = {bpf_program__fd(session->bpf->skeleton->progs.on_operation), open_path,
                                   attach_can_filter_by_process() ? process->pid : 0, points, count, -1};
 
@@ -568,14 +592,15 @@ int session_attach(struct session *session, uint32_t number, struct session_code
         points[i].offset = elf_file_offset(file, binary->scan->operations[binary->armed[i]].probe);
         points[i].cookie = (uint64_t)number << 32 | ABI_SITE(code->binary, i);
     }
-    do_meanwhile(session, run_attach, &attaching);
+    if (count)
+        do_meanwhile(session, run_attach, &attaching);
     code->link = attaching.link;
     for (size_t i = 0; i < count; i++) {
         code->refused += points[i].refused;
         code->refused_of[binary->scan->operations[binary->armed[i]].kind] += points[i].refused;
     }
     free(points);
-    return code->link < 0 ? -1 : prove_live(process, code, binary);
+    return !count ? 0 : code->link < 0 ? -1 : prove_live(process, code, binary);
 }
 
 /* A process that is gone, or only waits to be reaped, has nothing mapped. */
@@ -597,7 +622,9 @@ int session_open(struct session *session)
     bpf->on_fork = bpf_program__attach(bpf->skeleton->progs.on_fork);
     if (!bpf->on_exit || !bpf->on_exec || !bpf->on_fork)
         return fail_errno("cannot watch processes exit and exec");
-    return 0;
+    return session->mode == SESSION_SAMPLE
+               ? sampler_start(&bpf->sampler, bpf->skeleton->progs.on_sample, session->sample_hz)
+               : 0;
 }
 
 /* New code */
@@ -838,6 +865,11 @@ int session_poll(struct session *session, int timeout_ms)
     return status;
 }
 
+bool session_samples_cycles(const struct session *session)
+{
+    return session->bpf->sampler.by_cycles;
+}
+
 uint64_t session_children(const struct session *session)
 {
     uint64_t children = 0;
@@ -930,6 +962,7 @@ int session_stop(struct session *session)
         refresh_threads(&session->targets[i]);
     observe_pause(session, true);
     session->stopped_at_ns = clock_ns(CLOCK_MONOTONIC);
+    sampler_stop(&bpf->sampler);
     for (size_t i = 0; i < arrlenu(session->targets); i++)
         detach_target(&session->targets[i]);
     let_all_go(session);
@@ -972,6 +1005,7 @@ void session_free(struct session *session)
     bpf_link__destroy(session->bpf->on_exec);
     bpf_link__destroy(session->bpf->on_fork);
     close_loaders(session);
+    sampler_stop(&session->bpf->sampler);
     tables_free(&session->bpf->tables);
     hotref_bpf__destroy(session->bpf->skeleton);
     free(session->bpf);

@@ -14,7 +14,8 @@
 struct session_binary {
     char *identity;               /* elf_file_identity() */
     struct scan *scan;
-    uint32_t *armed;              /* stb_ds array: the operation of each site, by its number in ABI_SITE() */
+    uint32_t *armed;              /* stb_ds array: the operation of each site, by its number in ABI_SITE(). Behind them come the
+                                     scan's touches, where samples are taken */
     uint32_t inlined_functions;   /* of those whose inlined increments were asked for, how many functions they are in */
     size_t callers_left_out;      /* call sites whose slots BPF cannot be told */
     bool filled;                  /* BPF has its tables */
@@ -87,7 +88,14 @@ struct session_observer {
     void *context;
 };
 
+enum session_mode {
+    SESSION_EXACT = 0,            /* every operation is counted */
+    SESSION_SAMPLE = 1,           /* a timer looks where the targets' threads are */
+};
+
 struct session {
+    enum session_mode mode;       /* to be set before targets are added */
+    uint32_t sample_hz;           /* the same; a CPU looks so often */
     char scans[512];                  /* folder for cached scans, or "" */
     struct session_glob *increments;  /* stb_ds array, to be filled before targets are added */
     struct session_observer observer; /* to be set before session_arm(), if wanted */
@@ -140,6 +148,12 @@ int session_arm(struct session *session);
 
 /* Waits up to timeout_ms for something to happen and takes what there is. -1 with a failure if BPF is in trouble. */
 int session_poll(struct session *session, int timeout_ms);
+
+/* What a site is, by its number in ABI_SITE(). */
+const struct operation *session_site(const struct session_binary *binary, uint32_t number);
+
+/* Whether samples are taken by the processor's cycles. */
+bool session_samples_cycles(const struct session *session);
 
 /* Memory that the BPF maps hold, in bytes. */
 uint64_t session_map_bytes(const struct session *session);

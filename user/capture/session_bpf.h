@@ -3,6 +3,7 @@
 #define HOTREF_CAPTURE_SESSION_BPF_H
 
 #include "capture/loader.h"
+#include "capture/sampler.h"
 #include "capture/session.h"
 #include "capture/tables.h"
 #include "hotref.skel.h"
@@ -12,6 +13,7 @@ struct session_bpf {
     struct tables tables;
     struct ring_buffer *events;
     struct bpf_link *on_exit, *on_exec, *on_fork;
+    struct sampler sampler;
     struct loader *loaders;    /* stb_ds array: dynamic loaders that tell of new code */
     uint64_t looked_ns;        /* when targets were looked at whose loader does not tell */
     uint32_t active;           /* the rows that BPF writes to */

@@ -49,13 +49,25 @@ static int put(struct tables *tables, int outer, uint32_t number, const char *na
 static int put_sites(struct tables *tables, uint32_t binary, const struct scan *scan, const uint32_t *armed,
                      size_t count)
 {
-    struct abi_site *sites = calloc(count + 1, sizeof(*sites));
+    size_t touches = arrlenu(scan->touches);
+    struct abi_site *sites = calloc(count + touches + 1, sizeof(*sites));
     int status;
 
     for (size_t i = 0; i < count; i++)
         sites[i] = plan_site(&scan->operations[armed[i]]);
-    status = put(tables, tables->sites, binary, "sites", sites, sizeof(*sites), count);
+    for (size_t i = 0; i < touches; i++)
+        sites[count + i] = plan_site(&scan->touches[i]);
+    status = put(tables, tables->sites, binary, "sites", sites, sizeof(*sites), count + touches);
     free(sites);
+    return status;
+}
+
+static int put_spans(struct tables *tables, uint32_t binary, const struct scan *scan, size_t first_site)
+{
+    struct abi_span *spans = plan_spans(scan, first_site);
+    int status = put(tables, tables->spans, binary, "spans", spans, sizeof(*spans), arrlenu(spans));
+
+    arrfree(spans);
     return status;
 }
 
@@ -69,6 +81,8 @@ int tables_put_binary(struct tables *tables, uint32_t binary, const struct scan 
 
     *left_out = plan_index(scan, callers, chunks);
     status = put_sites(tables, binary, scan, armed, armed_count);
+    if (!status)
+        status = put_spans(tables, binary, scan, armed_count);
     if (!status)
         status = put(tables, tables->callers, binary, "callers", callers, sizeof(*callers), arrlenu(callers));
     if (!status && callers)
@@ -107,7 +121,7 @@ static void *hand_over(void *argument)
 int tables_commit(struct tables *tables)
 {
     struct handover each[] = {{.outer = tables->sites}, {.outer = tables->callers}, {.outer = tables->chunks},
-                              {.outer = tables->modules}};
+                              {.outer = tables->modules}, {.outer = tables->spans}};
     size_t count = sizeof(each) / sizeof(each[0]);
     bool started[sizeof(each) / sizeof(each[0])] = {false};
     int reason = 0;

@@ -17,12 +17,12 @@ struct table {
 };
 
 struct tables {
-    int sites, callers, chunks, modules; /* file descriptors of the outer maps */
+    int sites, callers, chunks, modules, spans; /* file descriptors of the outer maps */
     uint64_t bytes;                      /* that the tables hold, in all */
     struct table *filled;                /* stb_ds array */
 };
 
-/* The sites armed (numbers of scan->operations) and the call sites of a binary. *left_out: call sites that the index
+/* The sites armed (numbers of scan->operations), the scan's touches behind them, and the call sites of a binary. *left_out: call sites that the index
  * could not take. Returns 0, or -1 with a failure. */
 int tables_put_binary(struct tables *tables, uint32_t binary, const struct scan *scan, const uint32_t *armed,
                       size_t armed_count, size_t *left_out);

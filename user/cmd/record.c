@@ -21,6 +21,8 @@
 #include "util/error.h"
 
 #define POLL_MS 50
+#define USUAL_HZ 999     /* not in step with anything that runs a thousand times a second */
+#define MOST_HZ 10000
 #define DEFAULT_OUTPUT "hotref.prof"
 #define INITIAL_PID_NAMESPACE "pid:[4026531836]" /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
 
@@ -33,6 +35,8 @@ struct options {
     char *spelled;        /* what is recorded, for people */
     char **increments;    /* stb_ds array: globs on C functions whose inlined increments are counted */
     bool verbose;
+    enum session_mode mode;
+    uint32_t hz;          /* samples a second on each CPU */
     struct account account;
     double started;       /* monotonic seconds */
     struct live *live;
@@ -87,6 +91,25 @@ static int parse_globs(char *text, struct options *options)
     return 0;
 }
 
+static int parse_mode(const char *text, struct options *options)
+{
+    if (strcmp(text, "exact") != 0 && strcmp(text, "sample") != 0)
+        return command_misused(&command_record, "unknown mode '%s': there are exact and sample", text);
+    options->mode = strcmp(text, "sample") == 0 ? SESSION_SAMPLE : SESSION_EXACT;
+    return 0;
+}
+
+static int parse_frequency(const char *text, struct options *options)
+{
+    char *end;
+    long hz = strtol(text, &end, 10);
+
+    if (*end || end == text || hz < 1 || hz > MOST_HZ)
+        return command_misused(&command_record, "not a number of samples a second from 1 to %d: '%s'", MOST_HZ, text);
+    options->hz = hz;
+    return 0;
+}
+
 static int parse_option(int option, struct options *options)
 {
     switch (option) {
@@ -101,9 +124,9 @@ static int parse_option(int option, struct options *options)
                    ? command_misused(&command_record, "not a number of seconds: '%s'", optarg)
                    : 0;
     case 'm':
-        return strcmp(optarg, "exact") ? command_misused(&command_record, "unknown mode '%s': exact is the one there is",
-                                                         optarg)
-                                       : 0;
+        return parse_mode(optarg, options);
+    case 'F':
+        return parse_frequency(optarg, options);
     case 'o':
         options->output = optarg;
         return 0;
@@ -123,15 +146,16 @@ static int parse(int argc, char **argv, struct options *options)
         {"pid", required_argument, NULL, 'p'},  {"duration", required_argument, NULL, 'd'},
         {"delay", required_argument, NULL, 'D'}, {"output", required_argument, NULL, 'o'},
         {"mode", required_argument, NULL, 'm'},  {"verbose", no_argument, NULL, 'v'},
-        {"increments", required_argument, NULL, 'I'},
+        {"increments", required_argument, NULL, 'I'}, {"frequency", required_argument, NULL, 'F'},
         {0},
     };
     int option, status = 0;
 
     options->output = DEFAULT_OUTPUT;
+    options->hz = USUAL_HZ;
     optind = 0;
     opterr = 0;
-    while (!status && (option = getopt_long(argc, argv, "+:p:d:o:v", longs, NULL)) != -1) {
+    while (!status && (option = getopt_long(argc, argv, "+:p:d:o:vF:", longs, NULL)) != -1) {
         if (option == '?' || option == ':')
             return command_misused(&command_record, option == ':' ? "'%s' needs a value" : "unknown option '%s'",
                                    argv[optind - 1]);
@@ -145,6 +169,8 @@ static int parse(int argc, char **argv, struct options *options)
         return command_misused(&command_record, "either -p or a command, not both");
     if (!options->command && !arrlenu(options->pids))
         return command_misused(&command_record, "nothing to record: give -p PID or -- CMD");
+    if (options->mode == SESSION_SAMPLE && options->increments)
+        return command_misused(&command_record, "--increments is for --mode exact: samples fall on all increments");
     if (options->command && options->delay > 0)
         return command_misused(&command_record, "--delay is for -p: a command is recorded from its first instruction");
     return 0;
@@ -293,7 +319,10 @@ static void tell_armed(const struct session *session, const struct options *opti
 
     for (size_t i = 0; i < arrlenu(session->targets); i++)
         probes += session->targets[i].code.live;
-    if (options->verbose)
+    if (options->verbose && options->mode == SESSION_SAMPLE)
+        warn("samples %zu process%s %u times a second after %.0f ms", arrlenu(session->targets),
+             arrlenu(session->targets) == 1 ? "" : "es", options->hz, (monotonic_seconds() - options->started) * 1e3);
+    else if (options->verbose)
         warn("armed %zu probes in %zu process%s after %.0f ms", probes, arrlenu(session->targets),
              arrlenu(session->targets) == 1 ? "" : "es", (monotonic_seconds() - options->started) * 1e3);
 }
@@ -344,16 +373,18 @@ static void warn_of_blanks(const struct session *session, const struct session_t
 }
 
 /* Says what the numbers do not cover, where that is anything, and which increments they do. */
-static void warn_of_gaps(const struct session *session, size_t first)
+static void warn_of_gaps(const struct session *session, const struct options *options, size_t first)
 {
     for (size_t i = first; i < arrlenu(session->targets); i++) {
         const struct session_target *target = &session->targets[i];
         struct session_coverage inlined = session_coverage(session, &target->code, OPERATION_INCREMENT);
 
+        warn_of_blanks(session, target);
+        if (options->mode == SESSION_SAMPLE)
+            continue; /* no probe is wanted */
         warn_of_gap(target, session_coverage(session, &target->code, OPERATION_DECREMENT), "decrements");
         warn_of_gap(target, session_coverage(session, &target->code, OPERATION_TRY_INCREMENT),
                     "increments by compare-exchange");
-        warn_of_blanks(session, target);
         if (inlined.armed)
             warn("counts %u of %u inlined increments in '%s', in %u functions", inlined.armed, inlined.found,
                  target->interpreter.path, session->binaries[target->code.binary].inlined_functions);
@@ -394,7 +425,7 @@ static int record_processes(struct session *session, const struct options *optio
     if (session_arm(session) || drop(options))
         return -1;
     tell_armed(session, options);
-    warn_of_gaps(session, 0);
+    warn_of_gaps(session, options, 0);
     if (isatty(STDERR_FILENO))
         warn("recording; Ctrl-C ends it%s", options->seconds > 0 ? " early" : "");
     if (watch(session, options) || stop(session, options))
@@ -434,7 +465,7 @@ static int start_recording(struct session *session, const struct options *option
         return -1;
     if (before == 0)
         tell_armed(session, options);
-    warn_of_gaps(session, before);
+    warn_of_gaps(session, options, before);
     return 0;
 }
 
@@ -590,6 +621,8 @@ static int record(struct options *options)
     options->spelled = spell_command(options);
     for (size_t i = 0; i < arrlenu(options->increments); i++)
         arrput(session->increments, ((struct session_glob){.pattern = options->increments[i]}));
+    session->mode = options->mode;
+    session->sample_hz = options->hz;
     options->live = live_start(session);
     if (options->command)
         status = record_command(session, options, &file);
@@ -620,7 +653,8 @@ static int run(int argc, char **argv)
 
 const struct command command_record = {
     .name = "record",
-    .arguments = "[-p PID]... [-d SEC] [--delay SEC] [-o FILE] [--increments GLOB[,GLOB]...] [-v] [-- CMD ARG...]",
+    .arguments = "[-p PID]... [-d SEC] [--delay SEC] [-o FILE] [--mode exact|sample] [-F HZ]\n"
+                 "                     [--increments GLOB[,GLOB]...] [-v] [-- CMD ARG...]",
     .summary = "Count the reference-count operations of processes, or of a command",
     .help = "  -p, --pid PID        a running process; may be given several times\n"
             "  -d, --duration SEC   stop after SEC seconds; else when the targets end, or on Ctrl-C\n"
@@ -631,7 +665,10 @@ const struct command command_record = {
             "      --increments GLOB[,GLOB]...\n"
             "                       count the inlined increments in C functions of these names too ('*': in all);\n"
             "                       else only those that a function does by compare-exchange are counted\n"
-            "      --mode exact     count every operation, which is the only mode there is\n"
+            "      --mode exact     count every operation: the default. Slows down what it counts\n"
+            "      --mode sample    count none, but look at each busy CPU some 1,000 times a second: how much of their\n"
+            "                       time threads wait for which objects, at a cost of less than 1 %\n"
+            "  -F, --frequency HZ   with --mode sample: so often (default: 999)\n"
             "  -- CMD ARG...        run CMD and record each free-threaded CPython that it is or becomes,\n"
             "                       by exec or by loading libpython.so\n"
             "\n"

@@ -145,7 +145,7 @@ static bool is_of_interest(const struct operation *operation)
 
 static int print_scan(const struct elf_file *file, bool all)
 {
-    struct scan *scan = scan_file(file);
+    struct scan *scan = scan_file(file, true);
 
     if (!scan)
         return -1;
@@ -168,7 +168,7 @@ static void print_module(const struct process *process, const struct mapping *ma
 
     process_mapping_file(process, mapping, path, sizeof(path));
     file = elf_file_open_as(path, mapping->path);
-    if (file && modules_uses_python(file) && (scan = scan_file(file)))
+    if (file && modules_uses_python(file) && (scan = scan_file(file, true)))
         printf("  %s: %zu of %zu decrements of its own armed, %zu inlined increments, %zu calls that drop a reference\n",
                mapping->path, count_armable(scan, OPERATION_DECREMENT, false), count_kind(scan, OPERATION_DECREMENT),
                count_kind(scan, OPERATION_INCREMENT), arrlenu(scan->callers));

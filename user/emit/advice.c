@@ -21,7 +21,7 @@ struct line {
 
 static bool is_notable(const struct row *row, const struct rows *rows)
 {
-    return row_ops(row) >= rows->ranked_ops / NOTABLE;
+    return row_weight(row) >= rows->ranked_ops / NOTABLE;
 }
 
 /* " 3.14.4 and 3.15" */
@@ -186,8 +186,9 @@ static void print_counts(FILE *out, const struct emit_options *options, const st
                          const struct row *row)
 {
     char ops[NUMBER_SIZE], share[NUMBER_SIZE], *threads = threads_of(row), *text;
-    int length = asprintf(&text, "%s operations, %s of all contended ones, by %s; C function: %s; CPython %s",
-                          number_grouped(row_ops(row), ops), number_share(row_ops(row), rows->ranked_ops, share),
+    int length = asprintf(&text, "%s %s, %s of all contended ones, by %s; C function: %s; CPython %s",
+                          number_grouped(row_weight(row), ops), row->sampled ? "samples" : "operations",
+                          number_share(row_weight(row), rows->ranked_ops, share),
                           threads ? threads : "?", row->function, row->version);
 
     free(threads);

@@ -45,7 +45,10 @@ static void next_known(FILE *out, uint32_t number)
 static void print_metrics(FILE *out, const struct row *row, bool increfs)
 {
     for (size_t i = 0; i < metric_count; i++) {
-        if (!increfs && strcmp(metrics[i].key, "increfs") == 0)
+        if (strcmp(metrics[i].key, "samples") == 0)
+            continue; /* with the other columns of samples, at the end */
+        if ((!increfs && strcmp(metrics[i].key, "increfs") == 0) ||
+            (row->sampled && strcmp(metrics[i].key, "threads") != 0))
             fputc_unlocked(',', out);
         else
             next_number(out, metrics[i].of(row));
@@ -58,10 +61,13 @@ static void print_head(FILE *out, bool per_thread)
     for (size_t i = 0; i < naming_count; i++)
         next_text(out, namings[i].key);
     fputs(",field_source,address,objects,fold", out);
-    for (size_t i = 0; i < metric_count; i++)
-        next_text(out, metrics[i].key);
+    for (size_t i = 0; i < metric_count; i++) {
+        if (strcmp(metrics[i].key, "samples") != 0)
+            next_text(out, metrics[i].key);
+    }
     fputs(",owner,version,place,remedy,processes,pid", out);
-    fputs(per_thread ? ",thread,tid\r\n" : "\r\n", out);
+    fputs(per_thread ? ",thread,tid" : "", out);
+    fputs(",samples,stall_ns,stall_share\r\n", out);
 }
 
 /* All but the thread and the end of the line. */
@@ -94,6 +100,15 @@ static void print_thread(FILE *out, const struct row_thread *thread)
     next_known(out, thread->tid);
 }
 
+static void print_stall(FILE *out, const struct row *row)
+{
+    if (row->sampled)
+        fprintf(out, ",%llu,%llu,%.6f\r\n", (unsigned long long)row->samples, (unsigned long long)row_stall_ns(row),
+                row_stall(row).share);
+    else
+        fputs(",,,\r\n", out);
+}
+
 static void print_rows(FILE *out, const struct row *rows, int max_rows, bool ranked, bool increfs)
 {
     size_t count = arrlenu(rows);
@@ -106,12 +121,12 @@ static void print_rows(FILE *out, const struct row *rows, int max_rows, bool ran
 
             print_row(out, &part, ranked, increfs);
             print_thread(out, &rows[i].by_thread[t]);
-            fputs("\r\n", out);
+            print_stall(out, &part);
         }
         if (rows[i].by_thread)
             continue;
         print_row(out, &rows[i], ranked, increfs);
-        fputs("\r\n", out);
+        print_stall(out, &rows[i]);
     }
 }
 

@@ -141,18 +141,42 @@ static json_t *stack_counts(const struct profile_meta *meta)
                      "truncated", integer(meta->stacks_truncated), "failed", integer(meta->stacks_failed));
 }
 
-static json_t *metadata(const struct profile *profile)
+static json_t *sampling(const struct profile_meta *meta, const struct rows *rows)
+{
+    if (!meta->sample_ns)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:s}", "sample_ns", integer(meta->sample_ns), "samples", integer(meta->samples),
+                     "ranked", integer(rows->ranked_ops), "single_thread",
+                     integer(rows->single_ops), "cost_ns", integer(meta->sample_cost_ns), "by", meta->sampled_cycles ? "cycles" : "clock");
+}
+
+static json_t *metadata(const struct profile *profile, const struct rows *rows)
 {
     const struct profile_meta *meta = &profile->meta;
 
-    return json_pack("{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:b, s:I, s:o, s:o}", "mode",
-                     meta->mode == MODE_EXACT ? "exact" : "unknown", "started", started(meta->started_ns),
+    return json_pack("{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:b, s:I, s:o, s:o, s:o}", "mode",
+                     meta->mode == MODE_EXACT ? "exact" : meta->mode == MODE_SAMPLE ? "sample" : "unknown", "started", started(meta->started_ns),
                      "duration_ns", integer(meta->duration_ns), "cpus", (json_int_t)meta->cpus, "command",
                      profile_string(profile, meta->command), "kernel", profile_string(profile, meta->kernel),
                      "hotref_version", profile_string(profile, meta->hotref_version), "probes", "armed",
                      (json_int_t)meta->armed_probes, "live", (json_int_t)meta->live_probes, "increfs_partial",
                      increfs_partial(profile), "owner_increfs", integer(meta->owner_increfs), "targets",
-                     targets(profile), "stacks", stack_counts(meta));
+                     targets(profile), "stacks", stack_counts(meta), "sampling", sampling(meta, rows));
+}
+
+/* As without_ops(), of what stands above the rows. */
+static json_t *without_sums(json_t *object, bool sampled)
+{
+    static const char *const sums[] = {"total_ops", "ranked_ops", "cold_ops"};
+
+    for (size_t i = 0; object && sampled && i < sizeof(sums) / sizeof(sums[0]); i++)
+        json_object_set_new(object, sums[i], json_null());
+    if (!object || !sampled)
+        return object;
+    json_object_set_new(json_object_get(object, "single_thread"), "ops", json_null());
+    json_object_set_new(json_object_get(object, "single_thread"), "elsewhere_ops", json_null());
+    json_object_set_new(json_object_get(object, "left_out"), "ops", json_null());
+    return object;
 }
 
 /* All but the rows. */
@@ -165,13 +189,13 @@ static json_t *head(const struct profile *profile, const struct rows *rows)
         PROFILE_SCHEMA_VERSION, "verdict", sentence ? sentence : "", "complete", profile->meta.complete != 0,
         "lost", integer(profile->meta.lost), "lost_names", integer(profile->meta.lost_names), "unreadable",
         integer(profile->meta.unreadable), "metadata",
-        metadata(profile), "total_ops", integer(total), "ranked_ops", integer(rows->ranked_ops),
+        metadata(profile, rows), "total_ops", integer(total), "ranked_ops", integer(rows->ranked_ops),
         "single_thread", "ops", integer(rows->single_ops), "rows", integer(rows->single_rows),
         "elsewhere_ops", integer(rows->elsewhere_ops), "cold_ops", integer(rows->cold_ops), "left_out", "rows",
         integer(rows->left_out_rows), "ops", integer(rows->left_out_ops));
 
     free(sentence);
-    return object;
+    return without_sums(object, is_sampled(profile));
 }
 
 static json_t *increfs_or_null(uint64_t increfs, bool measured)
@@ -189,12 +213,22 @@ static json_t *site_object(const struct row_site *site, bool increfs)
                      integer(site->bounces));
 }
 
+/* Samples count no operations: what was not measured is null, never 0. */
+static json_t *without_ops(json_t *object, bool sampled)
+{
+    static const char *const counts[] = {"ops", "decrefs", "increfs", "handoffs", "retries", "bounces"};
+
+    for (size_t i = 0; object && sampled && i < sizeof(counts) / sizeof(counts[0]); i++)
+        json_object_set_new(object, counts[i], json_null());
+    return object;
+}
+
 static json_t *sites(const struct row *row, bool increfs)
 {
     json_t *array = json_array();
 
     for (size_t i = 0; array && i < row->site_count; i++) {
-        if (json_array_append_new(array, site_object(&row->sites[i], increfs))) {
+        if (json_array_append_new(array, without_ops(site_object(&row->sites[i], increfs), row->sampled))) {
             json_decref(array);
             return NULL;
         }
@@ -311,7 +345,7 @@ static json_t *by_thread(const struct row *row, bool increfs)
     json_t *array = row->by_thread ? json_array() : NULL;
 
     for (size_t i = 0; array && i < row->thread_count; i++) {
-        if (json_array_append_new(array, thread_object(&row->by_thread[i], increfs))) {
+        if (json_array_append_new(array, without_ops(thread_object(&row->by_thread[i], increfs), row->sampled))) {
             json_decref(array);
             return NULL;
         }
@@ -319,24 +353,39 @@ static json_t *by_thread(const struct row *row, bool increfs)
     return array;
 }
 
+static void add_stall(json_t *object, const struct row *row)
+{
+    struct stall stall = row_stall(row);
+
+    if (!object || !row->sampled)
+        return;
+    json_object_set_new(object, "samples", json_integer(integer(row->samples)));
+    json_object_set_new(object, "stall_ns", json_integer(integer(row_stall_ns(row))));
+    json_object_set_new(object, "stall_share", json_real(stall.share));
+    json_object_set_new(object, "stall_low", json_real(stall.low));
+    json_object_set_new(object, "stall_high", json_real(stall.high));
+}
+
 static json_t *row_object(struct writer *writer, const struct row *row)
 {
     const struct profile *profile = writer->profile;
     bool increfs = writer->increfs;
-
-    return json_pack(
+    json_t *object = json_pack(
         "{s:s, s:s, s:s?, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:s?, s:o, s:o, "
-        "s:n, s:n, s:o, s:o, s:o, s:o, s:I, s:o, s:o*}",
+        "s:n, s:n, s:n, s:n, s:n, s:o, s:o, s:o, s:o, s:I, s:o, s:o*}",
         "type", row->type, "field", row->field, "field_source", field_source_name(row->field_source), "object",
         row->object, "address", address_or_null(row->address), "objects", integer(row->objects), "fold",
         row->fold, "function", row->function, "ops", integer(row_ops(row)), "decrefs", integer(row->decrefs),
         "increfs", increfs_or_null(row->increfs, increfs), "handoffs", integer(row->handoffs), "retries",
         integer(row->retries), "bounces", integer(row->bounces), "threads", (json_int_t)row->threads,
         "thread_names", texts(row->thread_names, row->name_count), "owner", text_or_null(row->owner),
-        "per_thread_id", per_thread_id(row), "line", line_or_null(row), "stall_ns", "stall_share", "remedy",
+        "per_thread_id", per_thread_id(row), "line", line_or_null(row), "samples", "stall_ns", "stall_share", "stall_low", "stall_high", "remedy",
         remedy_or_null(writer, remedy_of(row)), "sites", sites(row, increfs), "place", place_or_null(profile, row), "stacks",
         stacks(profile, row), "processes", (json_int_t)row->processes, "pid",
         row->pid ? json_integer(row->pid) : json_null(), "by_thread", by_thread(row, increfs));
+
+    add_stall(object, row);
+    return without_ops(object, row->sampled);
 }
 
 /* Dumps value and lets go of it. Into memory first: jansson would hand a stream over token by token. */

@@ -55,9 +55,27 @@ static const char *function_of(const struct row *row)
     return *row->where ? row->where : "?";
 }
 
-enum { TYPE_COLUMN = 5, FIELD_COLUMN, OBJECT_COLUMN, PLACE_COLUMN, FUNCTION_COLUMN, COLUMNS };
+/* Shown at once: the next call overwrites it. */
+static const char *stall_column(const struct row *row)
+{
+    static char text[STALL_TEXT];
+    struct stall stall = row_stall(row);
+
+    return row->sampled ? stall_text(&stall, text) : "";
+}
+
+static const char *stall_time(const struct row *row)
+{
+    static char text[NUMBER_SIZE];
+
+    return row->sampled ? number_duration(row_stall_ns(row), text) : "";
+}
+
+enum { TYPE_COLUMN = 7, FIELD_COLUMN, OBJECT_COLUMN, PLACE_COLUMN, FUNCTION_COLUMN, COLUMNS };
 
 static const struct column columns[COLUMNS] = {
+    {.heading = "STALL", .text = stall_column, .enough = 20, .least = 6, .optional = true},
+    {.heading = "TIME", .text = stall_time, .rank = 3, .enough = 12, .least = 6, .optional = true},
     {.metric = "ops"},
     {.metric = "threads"},
     {.metric = "handoffs", .rank = 3},
@@ -133,12 +151,19 @@ static size_t widest_brief(const struct row *rows, size_t count)
     return widest;
 }
 
+/* Samples count no operations. */
+static bool is_of_samples(const struct metric *metric)
+{
+    return strcmp(metric->key, "threads") == 0 || strcmp(metric->key, "samples") == 0;
+}
+
 static void measure(struct layout *layout, const struct row *rows, size_t count)
 {
     layout->brief = widest_brief(rows, count);
     for (size_t c = 0; c < COLUMNS; c++) {
         layout->metric[c] = columns[c].metric ? metric_find(columns[c].metric) : NULL;
-        layout->natural[c] = layout->metric[c] ? number_width(layout->metric[c], rows, count)
+        layout->natural[c] = layout->metric[c] && rows[0].sampled && !is_of_samples(layout->metric[c]) ? 0
+                             : layout->metric[c] ? number_width(layout->metric[c], rows, count)
                                                : widest_text(&columns[c], rows, count);
     }
 }
@@ -268,6 +293,7 @@ static void print_row(FILE *out, const struct layout *layout, size_t row_number,
                       const char *instead)
 {
     size_t last = instead ? OBJECT_COLUMN : last_column(layout);
+    bool any = layout->number > 0;
     char number[NUMBER_SIZE];
 
     if (instead)
@@ -280,7 +306,8 @@ static void print_row(FILE *out, const struct layout *layout, size_t row_number,
 
         if (!width)
             continue;
-        text_pad(out, c || layout->number ? GAP : 0);
+        text_pad(out, any ? GAP : 0);
+        any = true;
         if (metric) {
             print_number(out, row ? number_grouped(metric->of(row), number) : metric->heading, width);
             continue;
@@ -404,12 +431,13 @@ static void print_subject(FILE *out, const struct emit_options *options, const s
     const char *command = profile_string(profile, profile->meta.command);
     const struct profile_target *target = &profile->targets[1];
     size_t count = arrlenu(profile->targets) - 1;
+    const char *what = is_sampled(profile) ? "samples" : "exact counts";
 
     if (count == 1)
-        print_line(out, options, "exact counts of pid %u, CPython %s%s%s", target->pid,
+        print_line(out, options, "%s of pid %u, CPython %s%s%s", what, target->pid,
                    profile_string(profile, target->version), *command ? ": " : "", command);
     else if (count > 1)
-        print_line(out, options, "exact counts of %zu processes%s%s", count, *command ? ": " : "", command);
+        print_line(out, options, "%s of %zu processes%s%s", what, count, *command ? ": " : "", command);
 }
 
 /* Rows whose objects could be counted in each thread, and are not. */
@@ -441,14 +469,19 @@ static void print_left_out(FILE *out, const struct emit_options *options, const 
                    number_grouped(rows->left_out_ops, ops));
 }
 
+static const char *units(const struct row *rows)
+{
+    return arrlenu(rows) && rows[0].sampled ? "samples" : "operations";
+}
+
 static void print_single(FILE *out, const struct emit_options *options, const struct rows *rows)
 {
     char ops[NUMBER_SIZE], count[NUMBER_SIZE], elsewhere[NUMBER_SIZE];
 
     if (!rows->single_ops)
         return;
-    print_line(out, options, "one thread only: %s operations in %s row%s%s",
-               number_grouped(rows->single_ops, ops), number_grouped(rows->single_rows, count),
+    print_line(out, options, "one thread only: %s %s in %s row%s%s",
+               number_grouped(rows->single_ops, ops), units(rows->single), number_grouped(rows->single_rows, count),
                rows->single_rows == 1 ? "" : "s", options->all ? "" : ", which --all lists");
     if (rows->elsewhere_ops)
         print_line(out, options, "of them, %s on objects that other threads reach through other fields",
@@ -487,6 +520,19 @@ static void print_increments(FILE *out, const struct emit_options *options, cons
     if (profile->meta.owner_increfs)
         print_line(out, options, "owners incremented %s times there, which takes no atomic and is no operation",
                    number_grouped(profile->meta.owner_increfs, a));
+}
+
+/* How much was looked at, and what that took. */
+static void print_samples(FILE *out, const struct emit_options *options, const struct profile *profile)
+{
+    const struct profile_meta *meta = &profile->meta;
+    char number[NUMBER_SIZE];
+
+    if (meta->samples && meta->sample_ns)
+        print_line(out, options, "%s samples by %s, one in %.2f ms of CPU time; looking at them took %.2f %% of that",
+                   number_grouped(meta->samples, number), meta->sampled_cycles ? "cycles" : "the clock",
+                   meta->sample_ns * 1e-6,
+                   100.0 * meta->sample_cost_ns / ((double)meta->samples * meta->sample_ns));
 }
 
 static void print_losses(FILE *out, const struct emit_options *options, const struct profile *profile,
@@ -561,11 +607,15 @@ static void print_all(const struct profile *profile, const struct rows *rows,
     print_ids(out, options, rows);
     print_left_out(out, options, rows);
     print_single(out, options, rows);
-    print_increments(out, options, profile);
+    if (!is_sampled(profile))
+        print_increments(out, options, profile);
+    else
+        print_samples(out, options, profile);
     print_losses(out, options, profile, rows);
     for (size_t i = 1; i < arrlenu(profile->targets); i++) {
         print_end(out, options, &profile->targets[i]);
-        print_coverage(out, options, profile, &profile->targets[i]);
+        if (!is_sampled(profile))
+            print_coverage(out, options, profile, &profile->targets[i]);
     }
     if (options->all && arrlenu(rows->single) > 0) {
         fputs_unlocked("\nrows of one thread only:\n", out);

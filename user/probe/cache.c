@@ -19,13 +19,14 @@ struct head {
     char stamp[80];
     uint32_t operation_size, caller_size;
     uint64_t operations, callers;
+    uint64_t touches, touch_spans;
     uint64_t text_start, text_end;
     uint32_t ranges, undecoded;
     uint32_t crc; /* of all records */
     uint32_t reserved;
 };
 
-#define MAGIC "hotscn2"
+#define MAGIC "hotscn3"
 #define MOST_RECORDS 1000000
 
 /* Records must have no padding that differs from run to run: they are made from zeroed structs and copied whole. */
@@ -53,6 +54,8 @@ static struct head head_of(const struct scan *scan)
         .caller_size = sizeof(struct caller),
         .operations = arrlenu(scan->operations),
         .callers = arrlenu(scan->callers),
+        .touches = arrlenu(scan->touches),
+        .touch_spans = arrlenu(scan->touch_spans),
         .text_start = scan->text_start,
         .text_end = scan->text_end,
         .ranges = scan->ranges,
@@ -62,12 +65,16 @@ static struct head head_of(const struct scan *scan)
     stamp(head.stamp, sizeof(head.stamp));
     head.crc = add_to_crc(0, scan->operations, head.operations * sizeof(struct operation));
     head.crc = add_to_crc(head.crc, scan->callers, head.callers * sizeof(struct caller));
+    head.crc = add_to_crc(head.crc, scan->touches, head.touches * sizeof(struct operation));
+    head.crc = add_to_crc(head.crc, scan->touch_spans, head.touch_spans * sizeof(struct touch_span));
     return head;
 }
 
-static bool path_of(const struct elf_file *file, const char *folder, char *path, size_t size)
+/* What only samples need is in a file of its own: reading it would take a good part of an exact recording's start. */
+static bool path_of(const struct elf_file *file, const char *folder, bool touches, char *path, size_t size)
 {
-    return folder && snprintf(path, size, "%s/%s", folder, elf_file_identity(file)) < (int)size;
+    return folder && snprintf(path, size, "%s/%s%s", folder, elf_file_identity(file), touches ? ".touches" : "") <
+                         (int)size;
 }
 
 /* Whether a probe behind an atomic stands where the code says so. */
@@ -160,15 +167,34 @@ static bool is_rule(const struct frame_rule *rule)
     return good;
 }
 
+static bool is_operation(const struct operation *operation)
+{
+    return operation->kind < OPERATION_KINDS && operation->meaning <= HIT_COUNTS_IF_NOT &&
+           *(const uint8_t *)&operation->guarded <= 1 && is_place(&operation->object) && is_slot(&operation->slot) &&
+           is_rule(&operation->rule);
+}
+
+static bool are_touches(const struct scan *scan)
+{
+    for (size_t i = 0; i < arrlenu(scan->touches); i++) {
+        if (!is_operation(&scan->touches[i]))
+            return false;
+    }
+    for (size_t i = 0; i < arrlenu(scan->touch_spans); i++) {
+        const struct touch_span *span = &scan->touch_spans[i];
+
+        if (span->touch >= arrlenu(scan->touches) || span->span.end < span->span.start ||
+            (i && span->span.start <= span[-1].span.start))
+            return false;
+    }
+    return true;
+}
+
 /* What the rest of hotref takes for granted: numbers that serve as indexes, and the order that searches need. */
 static bool is_sound(const struct scan *scan)
 {
     for (size_t i = 0; i < arrlenu(scan->operations); i++) {
-        const struct operation *operation = &scan->operations[i];
-
-        if (operation->kind >= OPERATION_KINDS || operation->meaning > HIT_COUNTS_IF_NOT ||
-            *(const uint8_t *)&operation->guarded > 1 || !is_place(&operation->object) || !is_slot(&operation->slot) ||
-            !is_rule(&operation->rule))
+        if (!is_operation(&scan->operations[i]))
             return false;
     }
     for (size_t i = 0; i < arrlenu(scan->callers); i++) {
@@ -182,7 +208,7 @@ static bool is_sound(const struct scan *scan)
                 return false;
         }
     }
-    return true;
+    return are_touches(scan);
 }
 
 static bool read_records(FILE *in, const struct head *head, struct scan *scan)
@@ -191,8 +217,12 @@ static bool read_records(FILE *in, const struct head *head, struct scan *scan)
 
     arrsetlen(scan->operations, head->operations);
     arrsetlen(scan->callers, head->callers);
+    arrsetlen(scan->touches, head->touches);
+    arrsetlen(scan->touch_spans, head->touch_spans);
     if (fread(scan->operations, sizeof(struct operation), head->operations, in) != head->operations ||
-        fread(scan->callers, sizeof(struct caller), head->callers, in) != head->callers)
+        fread(scan->callers, sizeof(struct caller), head->callers, in) != head->callers ||
+        fread(scan->touches, sizeof(struct operation), head->touches, in) != head->touches ||
+        fread(scan->touch_spans, sizeof(struct touch_span), head->touch_spans, in) != head->touch_spans)
         return false;
     scan->text_start = head->text_start;
     scan->text_end = head->text_end;
@@ -213,7 +243,8 @@ static struct scan *load(const struct elf_file *file, const char *path, bool inl
 
     elf_file_text(file, &start, &end);
     good = in && fread(&head, sizeof(head), 1, in) == 1 && head.operations <= MOST_RECORDS &&
-           head.callers <= MOST_RECORDS && head.text_start == start && head.text_end == end &&
+           head.callers <= MOST_RECORDS && head.touches <= MOST_RECORDS && head.touch_spans <= MOST_RECORDS &&
+           head.text_start == start && head.text_end == end &&
            read_records(in, &head, scan) && is_sound(scan) && fits_code(scan, file, inlined);
     if (in)
         fclose(in);
@@ -241,20 +272,22 @@ static void store(const struct scan *scan, const char *folder, const char *path)
         return;
     good = fchown(fd, owner.st_uid, owner.st_gid) == 0 && fwrite(&head, sizeof(head), 1, out) == 1 &&
            fwrite(scan->operations, sizeof(struct operation), head.operations, out) == head.operations &&
-           fwrite(scan->callers, sizeof(struct caller), head.callers, out) == head.callers;
+           fwrite(scan->callers, sizeof(struct caller), head.callers, out) == head.callers &&
+           fwrite(scan->touches, sizeof(struct operation), head.touches, out) == head.touches &&
+           fwrite(scan->touch_spans, sizeof(struct touch_span), head.touch_spans, out) == head.touch_spans;
     if (fclose(out) || !good || rename(part, path))
         unlink(part);
 }
 
-struct scan *cache_scan(const struct elf_file *file, const char *folder, bool inlined)
+struct scan *cache_scan(const struct elf_file *file, const char *folder, bool inlined, bool touches)
 {
     char path[PATH_MAX];
-    bool cacheable = path_of(file, folder, path, sizeof(path));
+    bool cacheable = path_of(file, folder, touches, path, sizeof(path));
     struct scan *scan = cacheable ? load(file, path, inlined) : NULL;
 
     if (scan)
         return scan;
-    scan = scan_file(file);
+    scan = scan_file(file, touches);
     if (scan && cacheable)
         store(scan, folder, path);
     return scan;

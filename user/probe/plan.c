@@ -31,6 +31,8 @@ bool plan_is_armed(const struct operation *operation)
 
 static uint8_t site_kind(const struct operation *operation)
 {
+    if (operation->kind == OPERATION_TOUCH)
+        return ABI_SITE_TOUCH;
     if (operation->kind == OPERATION_DECREMENT)
         return ABI_SITE_DECREMENT;
     return operation->guarded ? ABI_SITE_GUARDED : ABI_SITE_INCREMENT;
@@ -180,4 +182,22 @@ size_t plan_index(const struct scan *scan, const struct abi_caller *callers, str
             *index = i + 1;
     }
     return left_out;
+}
+
+struct abi_span *plan_spans(const struct scan *scan, size_t first_site)
+{
+    struct abi_span *spans = NULL;
+
+    for (size_t i = 0; i < arrlenu(scan->touch_spans); i++) {
+        const struct touch_span *span = &scan->touch_spans[i];
+        uint64_t length = span->span.end - span->span.start, site = first_site + span->touch;
+
+        if (span->span.start > UINT32_MAX || length > UINT16_MAX || site > UINT16_MAX ||
+            arrlenu(spans) == ABI_BINARY_SPANS)
+            continue;
+        if (!spans)
+            arrput(spans, (struct abi_span){0});
+        arrput(spans, ((struct abi_span){span->span.start, length, site}));
+    }
+    return spans;
 }

@@ -15,6 +15,10 @@ bool plan_is_armed(const struct operation *operation);
 bool plan_is_inlined(const struct operation *operation);
 
 struct abi_site plan_site(const struct operation *operation);
+/* Where samples fall, by address: an stb_ds array, to be freed with arrfree(). Its first element lies before all others; touch 0
+ * is site first_site. Left out is what has no number that BPF could take. NULL where there is none. */
+struct abi_span *plan_spans(const struct scan *scan, size_t first_site);
+
 /* The call sites that BPF can learn something from: an stb_ds array, to be freed with arrfree(). */
 struct abi_caller *plan_callers(const struct scan *scan);
 

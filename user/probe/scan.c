@@ -8,6 +8,7 @@
 
 #include "probe/guard.h"
 #include "probe/refcount.h"
+#include "probe/touch.h"
 #include "probe/unit.h"
 #include "util/array.h"
 #include "util/error.h"
@@ -90,17 +91,19 @@ struct sweep {
     struct found *found;             /* stb_ds array; the same */
     uint32_t wave;
     struct scan *scan;               /* a thread's own: operations of the wave */
+    struct touches *touches;         /* a thread's own; NULL where they are not wanted */
     uint64_t function;               /* start of the function that is being analysed */
     const struct unit *unit;         /* it itself */
     struct doubt *doubts;            /* stb_ds array: of that function */
     uint64_t without_id;             /* the function that increments what should have a per-thread id and has none */
-    struct tested *tested;           /* stb_ds hash map: objects whose local count it looks at */
+    struct tested *tested;           /* stb_ds hash map: objects whose local count it looks at, ... */
+    struct tested *counted;          /* ... and those whose shared count it changes */
 };
 
 const char *operation_name(enum operation_kind kind)
 {
     static const char *const names[] = {"unknown", "decrement", "increment", "try-increment", "flags", "merge",
-                                        "foreign", "add", "no-id increment"};
+                                        "foreign", "add", "no-id increment", "touch"};
 
     return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
 }
@@ -493,9 +496,12 @@ static void visit_atomic(struct sweep *sweep, struct flow *flow, const struct op
     if (!object || sweep->wave > 0 || !fill_operation(sweep, flow, op, state, object, &operation))
         return;
     if (operation.kind == OPERATION_INCREMENT || operation.kind == OPERATION_NO_ID_INCREMENT) {
+        hmput(sweep->counted, object, true);
         add_increment(sweep, flow, op, object, &operation);
         return;
     }
+    if (operation.kind != OPERATION_UNKNOWN && operation.kind != OPERATION_FOREIGN && operation.kind != OPERATION_ADD)
+        hmput(sweep->counted, object, true);
     if (operation.kind == OPERATION_UNKNOWN)
         arrput(sweep->doubts, ((struct doubt){arrlenu(sweep->scan->operations), object}));
     add_operation(sweep, operation);
@@ -537,8 +543,10 @@ static void visit(void *context, const struct flow *flow, const struct op *op, c
     struct sweep *sweep = context;
     const struct wrapper *target;
     uint64_t entry;
-    value_id tested;
+    value_id tested, touched;
 
+    if (sweep->wave == 0 && sweep->touches && (touched = touch_object((struct flow *)flow, op, state)))
+        touches_add(sweep->touches, (struct flow *)flow, sweep->unit, op, state, touched);
     if (sweep->wave == 0 && (tested = refcount_tested((struct flow *)flow, op, state)))
         hmput(sweep->tested, tested, true);
     if (op->code == OP_ATOMIC) {
@@ -581,14 +589,24 @@ static struct code_range *ranges_of_unit(const struct sweep *sweep, uint32_t roo
     return ranges;
 }
 
+static bool is_known_object(void *context, value_id object)
+{
+    struct sweep *sweep = context;
+
+    return hmgeti(sweep->tested, object) >= 0 || hmgeti(sweep->counted, object) >= 0;
+}
+
 static void settle_doubts(struct sweep *sweep)
 {
+    if (sweep->touches)
+        touches_settle(sweep->touches, is_known_object, sweep);
     for (size_t i = 0; i < arrlenu(sweep->doubts); i++) {
         if (hmgeti(sweep->tested, sweep->doubts[i].object) < 0)
             sweep->scan->operations[sweep->doubts[i].operation].kind = OPERATION_FOREIGN;
     }
     arrfree(sweep->doubts);
     hmfree(sweep->tested);
+    hmfree(sweep->counted);
 }
 
 static void analyse(struct sweep *sweep, uint32_t root)
@@ -706,6 +724,9 @@ static void take_results(struct sweep *sweep, struct sweep *from)
         hmputs(sweep->callers, from->callers[i]);
     for (size_t i = 0; i < arrlenu(from->found); i++)
         publish(sweep, &from->found[i]);
+    if (sweep->touches)
+        touches_take(sweep->touches, from->touches);
+    touches_free(from->touches);
     take_slots(sweep, from);
     scan_free(from->scan);
     hmfree(from->callers);
@@ -726,6 +747,7 @@ static size_t run_wave(struct sweep *sweep)
         workers[i].sweep.scan = calloc(1, sizeof(struct scan));
         workers[i].sweep.callers = NULL;
         workers[i].sweep.more_slots = NULL;
+        workers[i].sweep.touches = sweep->touches ? touches_new() : NULL;
     }
     while (started < threads && !pthread_create(&workers[started].thread, NULL, work, &workers[started]))
         started++;
@@ -795,6 +817,21 @@ static void add_losing_callers(struct sweep *sweep)
     }
 }
 
+/* Callers are only known of what was found to operate on its argument. */
+static void finish_touches(struct sweep *sweep)
+{
+    struct scan *scan = sweep->scan;
+
+    touches_finish(sweep->touches, scan);
+    for (size_t i = 0; i < arrlenu(scan->touches); i++) {
+        struct operation *touch = &scan->touches[i];
+        const struct wrapper *wrapper = wrapper_at(sweep, touch->function);
+
+        if (asks_caller(&touch->slot) && !(wrapper && wrapper->flags[touch->slot.argument] & WRAPS))
+            forget_caller(&touch->slot);
+    }
+}
+
 static void finish(struct sweep *sweep)
 {
     struct scan *scan = sweep->scan;
@@ -805,6 +842,8 @@ static void finish(struct sweep *sweep)
         arrput(scan->callers, sweep->callers[i].value);
     array_sort(scan->callers, by_return);
     array_sort(scan->operations, by_address);
+    if (sweep->touches)
+        finish_touches(sweep);
     for (size_t i = 0; i < sweep->range_count; i++)
         scan->undecoded += sweep->facts[i].undecoded;
     scan->ranges = sweep->range_count;
@@ -842,7 +881,7 @@ static void sweep_all(struct sweep *sweep)
     finish(sweep);
 }
 
-struct scan *scan_file(const struct elf_file *file)
+struct scan *scan_file(const struct elf_file *file, bool touches)
 {
     struct sweep sweep = {.file = file};
 
@@ -854,7 +893,9 @@ struct scan *scan_file(const struct elf_file *file)
     sweep.decoder = decoder_new();
     sweep.facts = calloc(sweep.range_count, sizeof(*sweep.facts));
     sweep.scan = calloc(1, sizeof(*sweep.scan));
+    sweep.touches = touches ? touches_new() : NULL;
     sweep_all(&sweep);
+    touches_free(sweep.touches);
     decoder_free(sweep.decoder);
     free(sweep.facts);
     arrfree(sweep.links);
@@ -875,6 +916,8 @@ void scan_free(struct scan *scan)
         return;
     arrfree(scan->operations);
     arrfree(scan->callers);
+    arrfree(scan->touches);
+    arrfree(scan->touch_spans);
     free(scan);
 }
 

@@ -18,9 +18,10 @@ enum operation_kind {
     OPERATION_FOREIGN = 6,   /* not a reference count: the word is no object's */
     OPERATION_ADD = 7,       /* locked add of a computed number: the items of a repeated list, or no object's word */
     OPERATION_NO_ID_INCREMENT = 8, /* an increment as above, of what each thread should count for itself and cannot */
+    OPERATION_TOUCH = 9,     /* no atomic: an access to the header of an object whose references the function counts */
 };
 
-#define OPERATION_KINDS 9
+#define OPERATION_KINDS 10
 
 #define OB_TYPE 24 /* offset of ob_type: Include/object.h (3.13 to 3.15, free-threaded) */
 
@@ -84,7 +85,8 @@ struct operation {
     uint8_t kind;        /* enum operation_kind */
     uint8_t cost;        /* enum probe_cost, of the probe */
     uint8_t meaning;     /* enum hit_meaning */
-    bool guarded;        /* the probe is the guard of an inlined increment: the owner comes by there too */
+    bool guarded;        /* the probe is the guard of an inlined increment: the owner comes by there too. Of a touch: it is
+                            part of an increment */
     struct place object; /* the object's address + adjust lies here at the probe */
     int64_t adjust;
     struct slot slot;
@@ -101,16 +103,24 @@ struct caller {
     struct frame_rule rule;
 };
 
+/* Instructions at which a thread that is sampled waits for an object. */
+struct touch_span {
+    struct span span;
+    uint32_t touch;      /* number of scan.touches */
+};
+
 struct scan {
     struct operation *operations; /* stb_ds array, by address */
     struct caller *callers;       /* stb_ds array, by returns_to */
+    struct operation *touches;    /* stb_ds array: where a sample finds its object; the address is one of several */
+    struct touch_span *touch_spans; /* stb_ds array, by address; no two overlap */
     uint64_t text_start, text_end;
     uint32_t ranges;              /* code ranges looked at */
     uint32_t undecoded;           /* of them, those that could not be decoded to the end */
 };
 
-/* Scans the whole file. NULL with a failure where it holds no code that .eh_frame tells of. */
-struct scan *scan_file(const struct elf_file *file);
+/* Scans the whole file, touches too where they are wanted. NULL with a failure where it holds no code that .eh_frame tells of. */
+struct scan *scan_file(const struct elf_file *file, bool touches);
 void scan_free(struct scan *scan); /* takes NULL */
 
 /* The entry for a return address (in the file), or NULL. */

@@ -74,7 +74,7 @@ static void filter_list(struct rows *rows, struct row *list, const struct rows_f
             continue;
         }
         rows->left_out_rows++;
-        rows->left_out_ops += row_ops(&list[i]);
+        rows->left_out_ops += row_weight(&list[i]);
     }
     if (list)
         arrsetlen(list, kept);

@@ -10,6 +10,21 @@ uint64_t row_ops(const struct row *row)
     return row->decrefs + row->increfs;
 }
 
+uint64_t row_weight(const struct row *row)
+{
+    return row->sampled ? row->samples : row_ops(row);
+}
+
+struct stall row_stall(const struct row *row)
+{
+    return stall_of(row->samples, row->all_samples);
+}
+
+uint64_t row_stall_ns(const struct row *row)
+{
+    return row->samples * row->sample_ns;
+}
+
 static uint64_t decrefs(const struct row *row)
 {
     return row->decrefs;
@@ -20,9 +35,16 @@ static uint64_t increfs(const struct row *row)
     return row->increfs;
 }
 
+static uint64_t samples(const struct row *row)
+{
+    return row->samples;
+}
+
 static uint64_t references(const struct row *row)
 {
-    return row->decrefs > row->increfs ? row->decrefs : row->increfs;
+    uint64_t larger = row->decrefs > row->increfs ? row->decrefs : row->increfs;
+
+    return row->sampled ? row->samples : larger;
 }
 
 static uint64_t threads(const struct row *row)
@@ -59,6 +81,7 @@ const struct metric metrics[] = {
     {"retries", "RETRIES", "attempts that failed, as another thread got in between", false, retries, true},
     {"bounces", "BOUNCES", "operations right after one on the same object from another CPU", false, bounces, true},
     {"handoffs", "HANDOFFS", "decrements that queued the object for the thread that owns it", true, handoffs, true},
+    {"samples", "SAMPLES", "samples that found a thread waiting for the object", false, samples, true},
 };
 const struct metric metric_usual = {
     "references", "REFERENCES", "the larger of decrefs and increfs: references that were taken, dropped or both", false,

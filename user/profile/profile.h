@@ -20,7 +20,10 @@
 /* Offset into profile.text, of a NUL-terminated UTF-8 string; 0 is "". */
 typedef uint32_t text_id;
 
-enum profile_mode { MODE_EXACT = 1 };
+enum profile_mode {
+    MODE_EXACT = 1,  /* every operation was counted */
+    MODE_SAMPLE = 2, /* a timer looked where the threads were: nothing was counted */
+};
 
 /* How the recording of a target came to its end. */
 enum profile_end {
@@ -53,6 +56,11 @@ struct profile_meta {
     uint64_t stacks_truncated; /* ... too deep to be seen to the root, ... */
     uint64_t stacks_failed; /* ... without a result, or lost on the way */
     uint64_t unreadable;    /* operations on objects that could not be read: counted, but by address alone */
+    uint64_t sample_ns;     /* each sample stands for so much time on a CPU; 0: none were taken */
+    uint64_t samples;       /* that found the targets on a CPU, wherever they were, ... */
+    uint64_t sample_cost_ns; /* ... and what looking at them took, in all */
+    uint32_t sampled_cycles; /* 1: the processor's cycles were counted, not the kernel's clock */
+    uint32_t reserved;
 };
 
 struct profile_target {
@@ -135,6 +143,7 @@ struct profile_count {
     uint64_t handoffs;      /* of the decrefs, those that queued the object for its owner */
     uint64_t retries;
     uint64_t bounces;
+    uint64_t samples;       /* that found the thread waiting for the object */
 };
 
 /* A place in Python code. */

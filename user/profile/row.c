@@ -35,7 +35,7 @@ static uint64_t ops_in_target(const struct profile *profile, const struct entry 
 
     for (size_t i = 0; i < count; i++) {
         if (profile->objects[entries[i].object].target == target)
-            ops += entries[i].count->decrefs + entries[i].count->increfs;
+            ops += entries[i].count->decrefs + entries[i].count->increfs + entries[i].count->samples;
     }
     return ops;
 }
@@ -68,7 +68,7 @@ static void add(uint64_t *sum, uint64_t more)
         *sum = UINT64_MAX;
 }
 
-static void sum_counts(struct row *row, const struct entry *entries, size_t count)
+static void sum_counts(const struct profile *profile, struct row *row, const struct entry *entries, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct profile_count *from = entries[i].count;
@@ -78,9 +78,13 @@ static void sum_counts(struct row *row, const struct entry *entries, size_t coun
         add(&row->handoffs, from->handoffs);
         add(&row->retries, from->retries);
         add(&row->bounces, from->bounces);
+        add(&row->samples, from->samples);
         if (from->field_source && (!row->field_source || from->field_source < row->field_source))
             row->field_source = from->field_source;
     }
+    row->sampled = is_sampled(profile);
+    row->all_samples = profile->meta.samples;
+    row->sample_ns = profile->meta.sample_ns;
 }
 
 static int by_thread(const void *left, const void *right)
@@ -117,7 +121,7 @@ static int by_thread_ops(const void *left, const void *right)
 {
     const struct row_thread *a = left, *b = right;
 
-    return compare(b->decrefs + b->increfs, a->decrefs + a->increfs) ?: strcmp(a->name, b->name)
+    return compare(b->decrefs + b->increfs + b->samples, a->decrefs + a->increfs + a->samples) ?: strcmp(a->name, b->name)
         ?: compare(a->pid, b->pid) ?: compare(a->tid, b->tid);
 }
 
@@ -143,6 +147,7 @@ static void split_by_thread(const struct profile *profile, struct rows *rows, st
         part->handoffs += from->handoffs;
         part->retries += from->retries;
         part->bounces += from->bounces;
+        part->samples += from->samples;
     }
     rows->used_threads += row->thread_count;
     if (row->thread_count > 1)
@@ -223,7 +228,7 @@ static int by_ops(const void *left, const void *right)
 {
     const struct row_site *a = left, *b = right;
 
-    return compare(b->decrefs + b->increfs, a->decrefs + a->increfs) ?: strcmp(a->function, b->function)
+    return compare(b->decrefs + b->increfs + b->samples, a->decrefs + a->increfs + a->samples) ?: strcmp(a->function, b->function)
         ?: strcmp(a->operation, b->operation) ?: strcmp(a->binary, b->binary)
         ?: compare(a->address, b->address);
 }
@@ -235,6 +240,7 @@ static void add_to_site(struct row_site *site, const struct profile_count *from)
     site->handoffs += from->handoffs;
     site->retries += from->retries;
     site->bounces += from->bounces;
+    site->samples += from->samples;
 }
 
 static struct row_site *add_site(const struct profile *profile, struct row *row,
@@ -337,7 +343,7 @@ struct row row_sum(const struct profile *profile, struct rows *rows, struct entr
 
     sum_objects(profile, &row, entries, count);
     row.version = busiest_version(profile, entries, count);
-    sum_counts(&row, entries, count);
+    sum_counts(profile, &row, entries, count);
     sum_threads(profile, rows, &row, entries, count);
     sum_sites(profile, rows, &row, entries, count);
     if (row.fold)
@@ -360,6 +366,7 @@ struct row row_of_thread(const struct row *row, const struct row_thread *thread)
     part.handoffs = thread->handoffs;
     part.retries = thread->retries;
     part.bounces = thread->bounces;
+    part.samples = thread->samples;
     return part;
 }
 

@@ -30,9 +30,9 @@ struct builder {
     uint32_t *target_threads; /* by target: that are known to reach one */
 };
 
-static uint64_t count_ops(const struct profile_count *count)
+static uint64_t count_ops(const struct builder *builder, const struct profile_count *count)
 {
-    return count->decrefs + count->increfs;
+    return is_sampled(builder->profile) ? count->samples : count->decrefs + count->increfs;
 }
 
 /* An object that has no name, or is a fold already, goes into "N others". */
@@ -127,7 +127,7 @@ static void find_object_threads(struct builder *builder)
 static void place(struct builder *builder, const struct entry *entry, enum part part)
 {
     struct rows *rows = builder->rows;
-    uint64_t ops = count_ops(entry->count);
+    uint64_t ops = count_ops(builder, entry->count);
 
     switch (part) {
     case COLD:
@@ -279,7 +279,7 @@ static int compare_texts(const char *a, const char *b)
 
 int row_order(const struct row *a, const struct row *b, const struct metric *key)
 {
-    return compare(key->of(b), key->of(a)) ?: compare(row_ops(b), row_ops(a)) ?: compare_texts(a->type, b->type)
+    return compare(key->of(b), key->of(a)) ?: compare(row_weight(b), row_weight(a)) ?: compare_texts(a->type, b->type)
         ?: compare_texts(a->field, b->field) ?: compare_texts(a->object, b->object) ?: a->fold - b->fold
         ?: compare(a->address, b->address);
 }

@@ -3,6 +3,7 @@
 #define HOTREF_PROFILE_ROWS_H
 
 #include "profile/profile.h"
+#include "profile/stall.h"
 
 /* The part of a row that one C function is responsible for. */
 struct row_site {
@@ -10,7 +11,7 @@ struct row_site {
     const char *operation;
     const char *binary;
     uint64_t address;
-    uint64_t decrefs, increfs, handoffs, retries, bounces;
+    uint64_t decrefs, increfs, handoffs, retries, bounces, samples;
     bool in_module;         /* function lies in another file than the interpreter's */
 };
 
@@ -18,7 +19,7 @@ struct row_site {
 struct row_thread {
     const char *name;       /* "" in a fold of several, whose tid is 0 */
     uint32_t pid, tid;
-    uint64_t decrefs, increfs, handoffs, retries, bounces;
+    uint64_t decrefs, increfs, handoffs, retries, bounces, samples;
 };
 
 /* A Python stack under which a C function was seen to do the row's operations. */
@@ -50,17 +51,27 @@ struct row {
     uint32_t per_thread_id; /* enum per_thread_id: of all objects behind the row, unknown where they differ */
     uint64_t address;       /* 0 where several objects share the name, or in a fold */
     uint64_t objects;       /* objects behind the row; for a fold a lower bound */
-    uint64_t decrefs, increfs, handoffs, retries, bounces;
+    uint64_t decrefs, increfs, handoffs, retries, bounces, samples;
     struct row_stack *stacks; /* hottest first */
     uint32_t stack_count;
     uint32_t frame;         /* of the profile: the Python line that was on top most often; 0 where none was seen */
     uint64_t stack_hits;    /* of all stacks */
     const char *place;      /* that line, short: "nested.py:22 in func"; "" for none */
     bool fold;
+    bool sampled;           /* samples tell of it, and no operations */
+    uint64_t all_samples;   /* of the targets, wherever these were */
+    uint64_t sample_ns;     /* that each stands for */
     uint32_t line;          /* ranked rows of one number, not 0, have objects that share a 64-byte line */
 };
 
 uint64_t row_ops(const struct row *row);
+
+/* What rows are ranked and shared out by: operations, or samples where these tell of it. */
+uint64_t row_weight(const struct row *row);
+
+/* How much of the targets' time threads waited for the object, where samples were taken. */
+struct stall row_stall(const struct row *row);
+uint64_t row_stall_ns(const struct row *row);
 
 /* The row as if it were that thread's alone; its sites and stacks are still those of all. */
 struct row row_of_thread(const struct row *row, const struct row_thread *thread);
@@ -106,7 +117,8 @@ struct rows {
     struct row *ranked;     /* stb_ds array: seen from two threads or more, hottest first */
     struct row *single;     /* stb_ds array: one thread only, hottest first */
     struct row *cold;       /* stb_ds array: folds that could not be told to be in which of the two, by name */
-    uint64_t ranked_ops, single_ops, cold_ops; /* cold: folded before it could be told which of the two */
+    uint64_t ranked_ops, single_ops, cold_ops; /* samples, where these tell; cold: folded before it could be told which of
+                                                  the two */
     uint64_t elsewhere_ops; /* of single_ops: on objects that other threads reach through other fields */
     uint64_t ranked_objects; /* distinct, over all of ranked; folds do not count as objects */
     uint32_t ranked_processes; /* targets that have objects in ranked rows; threads meet within one only: ... */

@@ -10,6 +10,7 @@
 
 #define NAME_MAX_BYTES 60
 #define NEGLIGIBLE_RATE 1000 /* operations a second */
+#define NEGLIGIBLE_SHARE 0.02 /* of the time on a CPU */
 
 static bool has_increfs(const struct profile *profile)
 {
@@ -95,7 +96,7 @@ static void print_name(FILE *out, const char *name, size_t limit)
     fputs(kept < length ? "…" : "", out);
 }
 
-static void print_hottest(FILE *out, const struct rows *rows, size_t limit)
+static void print_hottest(FILE *out, const struct rows *rows, uint64_t whole, size_t limit)
 {
     const struct row *row = &rows->hottest;
     char share[NUMBER_SIZE];
@@ -104,7 +105,7 @@ static void print_hottest(FILE *out, const struct rows *rows, size_t limit)
     print_name(out, *row->field ? row->field : "an unknown field", limit);
     fputs(" (", out);
     print_name(out, row->object, limit);
-    fprintf(out, ", %s)", number_share(row_ops(row), total_ops(rows), share));
+    fprintf(out, ", %s)", number_share(row_weight(row), whole, share));
 }
 
 /* Objects that only a fold knows are many, and at least one of them is contended. */
@@ -128,6 +129,8 @@ static double ranked_rate(const struct profile *profile, const struct rows *rows
 /* Even where threads collide each time, an operation takes about a microsecond: so few cannot be felt. */
 bool negligible(const struct profile *profile, const struct rows *rows)
 {
+    if (is_sampled(profile))
+        return stall_of(rows->ranked_ops, profile->meta.samples).high < NEGLIGIBLE_SHARE;
     return profile->meta.duration_ns && ranked_rate(profile, rows) < NEGLIGIBLE_RATE && seen_whole(profile);
 }
 
@@ -175,7 +178,7 @@ static void print_contended(FILE *out, const struct profile *profile, const stru
     fprintf(out, " (%s", number_share(rows->ranked_ops, total_ops(rows), number));
     print_rate(out, profile, rows);
     fputs(")", out);
-    print_hottest(out, rows, limit);
+    print_hottest(out, rows, total_ops(rows), limit);
 }
 
 /* Nothing is ranked, which is good news only as far as it was seen. */
@@ -239,10 +242,44 @@ static void print_caveats(FILE *out, const struct profile *profile)
     print_coverage(out, profile, &caveats);
 }
 
+/* What there is to win at most is what the threads waited. */
+static void print_sampled(FILE *out, const struct profile *profile, const struct rows *rows, size_t limit)
+{
+    struct stall stall = stall_of(rows->ranked_ops, profile->meta.samples);
+    char text[STALL_TEXT], number[NUMBER_SIZE];
+
+    if (!profile->meta.samples) {
+        fputs("nothing was sampled: no thread was seen on a CPU", out);
+        print_duration(out, profile);
+        return;
+    }
+    if (negligible(profile, rows)) {
+        fprintf(out, "shared objects cost at most %.1f %% of CPU time: look elsewhere", stall.high * 100);
+    } else if (!rows->hottest.type) {
+        fprintf(out, "no two threads were seen to wait for one object, but with so few samples that it may be %.0f %% of CPU "
+                     "time: record for longer",
+                stall.high * 100);
+    } else {
+        print_threads(out, profile, rows);
+        fputs(" wait for ", out);
+        print_objects(out, rows);
+        fprintf(out, " that they share in %s of their CPU time", stall_text(&stall, text));
+        print_hottest(out, rows, profile->meta.samples, limit);
+    }
+    fprintf(out, "; %s samples", number_grouped(profile->meta.samples, number));
+    print_duration(out, profile);
+    if (!profile->meta.complete)
+        fputs("; the recording is incomplete", out);
+}
+
 static void print_verdict(FILE *out, const struct profile *profile, const struct rows *rows, size_t limit)
 {
     const struct profile_meta *meta = &profile->meta;
 
+    if (is_sampled(profile)) {
+        print_sampled(out, profile, rows, limit);
+        return;
+    }
     if (total_ops(rows) == 0 && meta->armed_probes == 0) {
         fputs("nothing was measured: no probe was armed", out);
         return;

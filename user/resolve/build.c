@@ -371,6 +371,7 @@ static struct profile_count count_at(struct builder *builder, const struct abi_c
         .handoffs = counts->handoffs,
         .retries = counts->retries,
         .bounces = counts->bounces,
+        .samples = counts->samples,
     };
 }
 
@@ -438,6 +439,17 @@ static void add_fold(struct builder *builder, const struct collected_fold *fold)
     arrput(builder->profile->counts, count);
 }
 
+static void fill_samples(const struct session *session, struct profile *profile)
+{
+    if (session->mode != SESSION_SAMPLE)
+        return;
+    profile->meta.sample_ns = 1000000000u / session->sample_hz;
+    profile->meta.sample_cost_ns = session->stats[ABI_STAT_SAMPLE_NS];
+    profile->meta.sampled_cycles = session_samples_cycles(session);
+    for (size_t i = 0; i < arrlenu(session->targets); i++)
+        profile->meta.samples += session->targets[i].state.samples;
+}
+
 static void fill_meta(const struct session *session, const char *command, struct profile *profile)
 {
     uint64_t duration = session->stopped_at_ns - session->armed_at_ns;
@@ -446,7 +458,7 @@ static void fill_meta(const struct session *session, const char *command, struct
 
     clock_gettime(CLOCK_REALTIME, &now);
     uname(&kernel);
-    profile->meta.mode = MODE_EXACT;
+    profile->meta.mode = session->mode == SESSION_SAMPLE ? MODE_SAMPLE : MODE_EXACT;
     profile->meta.duration_ns = duration;
     profile->meta.started_ns = (uint64_t)now.tv_sec * 1000000000u + now.tv_nsec - duration;
     profile->meta.cpus = get_nprocs();
@@ -461,6 +473,7 @@ static void fill_meta(const struct session *session, const char *command, struct
     profile->meta.stacks = session->stats[ABI_STAT_WALKS];
     profile->meta.stacks_truncated = session->stats[ABI_STAT_TRUNCATED];
     profile->meta.stacks_failed = session->stats[ABI_STAT_FAILED] + session->stats[ABI_STAT_LOST_STACKS];
+    fill_samples(session, profile);
     profile->meta.complete = profile->meta.lost == 0;
 }
 

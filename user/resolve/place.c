@@ -229,13 +229,13 @@ void place_name(const struct session *session, const struct abi_cold_key *key, c
 {
     const struct session_target *target = &session->targets[key->target];
     const struct session_binary *binary = &session->binaries[ABI_SITE_BINARY(key->site)];
-    const struct operation *operation = &binary->scan->operations[binary->armed[ABI_SITE_NUMBER(key->site)]];
+    const struct operation *operation = session_site(binary, ABI_SITE_NUMBER(key->site));
     struct code code = code_of_binary(session, target, ABI_SITE_BINARY(key->site));
     const struct slot *slot = &operation->slot;
 
     names->binary = code.path;
     names->in_module = code.in_module;
-    names->increment = operation->kind != OPERATION_DECREMENT;
+    names->increment = operation->kind == OPERATION_TOUCH ? operation->guarded : operation->kind != OPERATION_DECREMENT;
     names->address = operation->address;
     name_function(&code, operation->address, names->operation, sizeof(names->operation));
     snprintf(names->function, sizeof(names->function), "%s", names->operation);
