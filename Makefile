@@ -64,6 +64,7 @@ $(BUILD)/user/%.o: user/%.c | $(SKELETON)
 # Built in by the assembler, of which make is told nothing.
 $(BUILD)/user/profile/remedy.o: user/profile/remedies.json
 $(BUILD)/user/emit/json.o: docs/profile.schema.json
+$(BUILD)/user/emit/diff_json.o: docs/diff.schema.json
 
 PAGE := $(BUILD)/flamegraph.html
 PAGE_SOURCES := $(addprefix user/emit/flamegraph/,assemble page.html page.css page.js)

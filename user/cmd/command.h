@@ -13,7 +13,7 @@ struct command {
     int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name; returns the exit status */
 };
 
-extern const struct command command_record, command_report, command_gate, command_scan, command_doctor;
+extern const struct command command_record, command_report, command_diff, command_gate, command_scan, command_doctor;
 
 /* Prints "hotref NAME: last_failure()" and returns status. */
 int command_failed(const struct command *command, int status);

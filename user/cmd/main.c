@@ -9,6 +9,7 @@
 static const struct command *const commands[] = {
     &command_record,
     &command_report,
+    &command_diff,
     &command_gate,
     &command_scan,
     &command_doctor,

@@ -1,9 +1,6 @@
-#include "cmd/command.h"
+#include "cmd/choice.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +12,6 @@
 
 #define DEFAULT_INPUT "hotref.prof"
 
-#define TERMINAL_ROWS 20
 #define USUAL_STACKS 3
 
 struct report {
@@ -29,17 +25,6 @@ struct report {
     struct rows_filter *filters; /* stb_ds array */
 };
 
-static int unknown_key(const char *key)
-{
-    char keys[256] = "";
-
-    for (size_t i = 0; i < metric_count; i++) {
-        strcat(keys, i ? ", " : "");
-        strcat(keys, metrics[i].key);
-    }
-    return command_misused(&command_report, "unknown key '%s': there are %s", key, keys);
-}
-
 static int unknown_format(const char *format)
 {
     char names[256] = "";
@@ -51,44 +36,13 @@ static int unknown_format(const char *format)
     return command_misused(&command_report, "unknown format '%s': there are %s", format, names);
 }
 
-static int parse_filter(struct report *report, const char *pattern, bool exclude)
-{
-    char key[64], keys[256] = "";
-
-    if (filter_key(pattern, key, sizeof(key))) {
-        arrput(report->filters, ((struct rows_filter){pattern, exclude}));
-        return STATUS_OK;
-    }
-    for (size_t i = 0; i < naming_count; i++) {
-        strcat(keys, i ? ", " : "");
-        strcat(keys, namings[i].key);
-    }
-    return command_misused(&command_report, "unknown key '%s' in '%s': there are %s", key, pattern, keys);
-}
-
-static bool parse_number(const char *text, long least, long *number)
-{
-    char *end;
-
-    errno = 0;
-    *number = strtol(text, &end, 10);
-    return !errno && end != text && !*end && *number >= least && *number <= INT_MAX;
-}
-
-static int parse_rows(struct report *report, const char *text)
-{
-    if (!parse_number(text, 0, &report->rows))
-        return command_misused(&command_report, "'%s' is not a number of rows", text);
-    return STATUS_OK;
-}
-
 /* Behind --explain the number of a row may stand, with '=' or as the next argument: nothing else does there. */
 static int parse_explain(struct report *report, const char *text, char **argv)
 {
     report->emitter = &emit_explain;
     if (!text && argv[optind] && argv[optind][0] >= '0' && argv[optind][0] <= '9')
         text = argv[optind++];
-    if (text && !parse_number(text, 1, &report->explain_row))
+    if (text && !choice_number(text, 1, &report->explain_row))
         return command_misused(&command_report, "'%s' is not the number of a row", text);
     return STATUS_OK;
 }
@@ -99,7 +53,7 @@ static int parse_stacks(struct report *report, const char *text, char **argv)
     report->stacks = USUAL_STACKS;
     if (!text && argv[optind] && argv[optind][0] >= '0' && argv[optind][0] <= '9')
         text = argv[optind++];
-    if (text && !parse_number(text, 1, &report->stacks))
+    if (text && !choice_number(text, 1, &report->stacks))
         return command_misused(&command_report, "'%s' is not a number of stacks", text);
     return STATUS_OK;
 }
@@ -118,17 +72,16 @@ static int parse_option(struct report *report, int option, char **argv)
         report->emitter = emitter_find(optarg);
         return report->emitter ? STATUS_OK : unknown_format(optarg);
     case 'k':
-        report->key = metric_find(optarg);
-        return report->key ? STATUS_OK : unknown_key(optarg);
+        return choice_key(&command_report, optarg, &report->key);
     case 'n':
-        return parse_rows(report, optarg);
+        return choice_rows(&command_report, optarg, &report->rows);
     case 'e':
         return parse_explain(report, optarg, argv);
     case 's':
         return parse_stacks(report, optarg, argv);
     case 'I':
     case 'X':
-        return parse_filter(report, optarg, option == 'X');
+        return choice_filter(&command_report, optarg, option == 'X', &report->filters);
     case 'O':
         report->by_object = true;
         return STATUS_OK;
@@ -168,30 +121,13 @@ static int parse(struct report *report, int argc, char **argv)
 
     opterr = 0;
     while ((option = getopt_long(argc, argv, "+:i:f:o:k:n:I:X:", options, NULL)) != -1) {
-        if (option == '?' && optopt)
-            return command_misused(&command_report, "unknown option '-%c'", optopt);
-        if (option == '?')
-            return command_misused(&command_report, "unknown option '%s'", argv[optind - 1]);
-        if (option == ':')
-            return command_misused(&command_report, "'%s' needs a value", argv[optind - 1]);
-        status = parse_option(report, option, argv);
+        status = choice_misused(&command_report, option, argv) ?: parse_option(report, option, argv);
         if (status)
             return status;
     }
     if (optind < argc)
         return command_misused(&command_report, "unexpected argument '%s'", argv[optind]);
     return STATUS_OK;
-}
-
-/* The output is no place to follow a link to, where others may have put one. */
-static FILE *open_output(const char *path)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-
-    if (!out)
-        fail_errno("cannot write '%s'", path);
-    return out;
 }
 
 /* Whoever asked for what is not there wants to know, whatever the format. */
@@ -236,35 +172,28 @@ static int print(const struct report *report, const struct profile *profile, FIL
     return status;
 }
 
-static int print_schema(FILE *out)
+/* A report on its way out. */
+struct printed {
+    const struct report *report;
+    const struct profile *profile;
+};
+
+static int print_all(const void *argument, FILE *out)
 {
+    const struct printed *printed = argument;
+
+    if (!printed->report->schema)
+        return print(printed->report, printed->profile, out);
     fputs(emit_json_schema(), out);
     return 0;
-}
-
-/* Only flushing tells whether all that was printed has arrived. */
-static int print_to(const struct report *report, const struct profile *profile, FILE *out, const char *name)
-{
-    int status = report->schema ? print_schema(out) : print(report, profile, out);
-
-    errno = EIO; /* what remains of an error that came before */
-    if (!status && (fflush(out) || ferror(out)))
-        status = fail_errno("cannot write '%s'", name);
-    if (out != stdout && fclose(out) && !status)
-        status = fail_errno("cannot write '%s'", name);
-    return status;
 }
 
 static int report_profile(const struct report *report)
 {
     struct profile *profile = report->schema ? NULL : profile_read(report->input);
-    FILE *out = NULL;
-    int status = -1;
+    struct printed printed = {report, profile};
+    int status = profile || report->schema ? choice_output(report->output, print_all, &printed) : -1;
 
-    if (profile || report->schema)
-        out = report->output ? open_output(report->output) : stdout;
-    if (out)
-        status = print_to(report, profile, out, report->output ? report->output : "stdout");
     profile_free(profile);
     return status;
 }

@@ -2,11 +2,12 @@
  * grow at the end of their list. */
 #include <string.h>
 
+#include "emit/csv.h"
 #include "emit/emit.h"
 #include "profile/remedy.h"
 #include "util/array.h"
 
-static void print_text(FILE *out, const char *text)
+void csv_text(FILE *out, const char *text)
 {
     if (!text[strcspn(text, "\",\r\n")]) {
         fputs_unlocked(text, out);
@@ -24,7 +25,7 @@ static void print_text(FILE *out, const char *text)
 static void next_text(FILE *out, const char *text)
 {
     fputc_unlocked(',', out);
-    print_text(out, text);
+    csv_text(out, text);
 }
 
 static void next_number(FILE *out, uint64_t number)

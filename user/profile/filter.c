@@ -49,7 +49,7 @@ static bool matches(const struct row *row, const char *pattern)
     return false;
 }
 
-static bool stays(const struct row *row, const struct rows_filter *filters, size_t count)
+bool filter_keeps(const struct row *row, const struct rows_filter *filters, size_t count)
 {
     bool wanted = false, included = false;
 
@@ -69,7 +69,7 @@ static void filter_list(struct rows *rows, struct row *list, const struct rows_f
     size_t kept = 0;
 
     for (size_t i = 0; i < arrlenu(list); i++) {
-        if (stays(&list[i], filters, count)) {
+        if (filter_keeps(&list[i], filters, count)) {
             list[kept++] = list[i];
             continue;
         }

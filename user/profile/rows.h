@@ -155,6 +155,7 @@ struct rows_filter {
 
 /* Leaves rows that match one of the patterns, if any is not an exclusion, and none of the exclusions. Sums stay. */
 void rows_filter(struct rows *rows, const struct rows_filter *filters, size_t count);
+bool filter_keeps(const struct row *row, const struct rows_filter *filters, size_t count);
 
 /* False if pattern asks by "KEY=" for a naming that there is none of; key then has its name. */
 bool filter_key(const char *pattern, char *key, size_t size);

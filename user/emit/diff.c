@@ -1,0 +1,30 @@
+#include "emit/diff.h"
+
+#include <string.h>
+
+#include "util/array.h"
+
+const struct diff_emitter *const diff_emitters[] = {&diff_table, &diff_json, &diff_csv, NULL};
+
+const struct diff_emitter *diff_emitter_find(const char *name)
+{
+    for (size_t i = 0; diff_emitters[i]; i++) {
+        if (strcmp(diff_emitters[i]->name, name) == 0)
+            return diff_emitters[i];
+    }
+    return NULL;
+}
+
+size_t diff_shown(const struct diff_row *rows, const struct emit_options *options)
+{
+    size_t count = arrlenu(rows);
+
+    return options->max_rows > 0 && count > (size_t)options->max_rows ? (size_t)options->max_rows : count;
+}
+
+bool diff_measured(const struct diff *diff, unsigned side, const struct metric *metric)
+{
+    const struct comparison *c = diff->comparison;
+
+    return strcmp(metric->key, "increfs") != 0 || increfs_measured(side == DIFF_BEFORE ? c->before : c->after);
+}
