@@ -100,6 +100,10 @@ $(BUILD)/consumers/installed: tests/consumers/package.json tests/consumers/packa
 	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
+# For those who install them in their own way.
+packages:
+	@printf '%s\n' $(PACKAGES_BUILD)
+
 deps:
 	@tests/packages $(PACKAGES_BUILD)
 

@@ -46,7 +46,7 @@ class Runs:
 @pytest.mark.parametrize("option", ["--suppress-immortalization", "--plain-globals"])
 @pytest.mark.usefixtures("loaded_machine")
 def test_twenty_runs_on_a_loaded_machine_count_the_same_and_are_judged_the_same(hotref, plain_python, option):
-    runs = Runs(hotref, plain_python, "nested.py", option, "--iterations", 5_000)
+    runs = Runs(hotref, plain_python, "nested.py", option, "--iterations", 2_000)
     first = ranked(hotref.report(runs.first))
     assert runs.judged(runs.first) == 0
 
