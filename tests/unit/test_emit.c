@@ -112,7 +112,134 @@ static void eighty_columns_show_field_and_object(void **state)
 
     (void)state;
     contains(text, "1  40,000        2  dict  function.func_globals   globals of __main__\n");
-    contains(text, "3  36,000        2  code  function.func_code      code nested.<locals>…ted.py:4)\n");
+    contains(text, "3  36,000        2  code  function.func_code      code nested.f (nested.py:4)\n");
+    free(text);
+    profile_free(p);
+}
+
+/* The column, from 0, that part begins in, in the line that it is in. */
+static size_t column_of(const char *text, const char *part)
+{
+    const char *at = strstr(text, part), *line = at;
+    char *before;
+    size_t column;
+
+    if (!at)
+        fail_msg("'%s' is not in:\n%s", part, text);
+    while (line > text && line[-1] != '\n')
+        line--;
+    before = strndup(line, (size_t)(at - line));
+    column = text_width(before);
+    free(before);
+    return column;
+}
+
+static void columns_stand_below_each_other_where_no_terminal_is(void **state)
+{
+    struct profile *p = sample_new();
+    char name[300], *text;
+
+    (void)state;
+    contend(p, "dict", "short", "global A", 20);
+    contend(p, "dict", "größe 鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵 that is longer than forty e\u0301", "global B", 19);
+    memset(name, 'x', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    contend(p, "dict", name, "global C", 18);
+    p->counts[1].site = 2;
+    p->counts[2].site = 2;
+    text = emitted(&emit_table, p, (struct emit_options){0});
+    assert_int_equal(column_of(text, "cell_dealloc"), column_of(text, "FUNCTION"));
+    assert_int_equal(column_of(text, "func_dealloc"), column_of(text, "FUNCTION"));
+    contains(text, name);
+    lacks(text, " \n");
+    free(text);
+    profile_free(p);
+}
+
+static void columns_of_zeroes_are_left_out(void **state)
+{
+    struct profile *p = usual();
+    char *text = emitted(&emit_table, p, (struct emit_options){0});
+
+    (void)state;
+    lacks(text, "HANDOFFS");
+    lacks(text, "BOUNCES");
+    free(text);
+    p->counts[1].bounces = 1;
+    text = emitted(&emit_table, p, (struct emit_options){0});
+    lacks(text, "HANDOFFS");
+    contains(text, "BOUNCES");
+    free(text);
+    profile_free(p);
+}
+
+static void names_are_shortened_before_they_are_cut(void **state)
+{
+    struct profile *p = sample_new();
+    char *text;
+
+    (void)state;
+    contend(p, "__main__.Config", "instance of __main__.Config (module global __main__.CONFIG)", "subscript LIMITS['memory']", 9);
+    contend(p, "str", "str 'instance of __main__.x, and so on'", "function.func_builtins", 8);
+    text = emitted(&emit_table, p, (struct emit_options){.width = 80});
+    contains(text, "1   18  subscript LIMITS['memory']  Config (global CONFIG)\n");
+    contains(text, "2   16  function.func_builtins      str 'instance of __main__.x, and so on'\n");
+    lacks(text, "THREADS"); /* which are the same in all rows, and in the verdict */
+    free(text);
+    text = emitted(&emit_table, p, (struct emit_options){.width = 200});
+    contains(text, "instance of __main__.Config (module global __main__.CONFIG)");
+    contains(text, "THREADS");
+    free(text);
+    profile_free(p);
+}
+
+/* Three threads fight, two over each object. */
+static void threads_are_left_out_only_if_they_have_been_said(void **state)
+{
+    struct profile *p = sample_new();
+    char *text;
+
+    (void)state;
+    contend(p, "dict", "a name that is rather long, as are others that one has met", "a.long.field.name.that.goes.on", 9);
+    sample_count(p, sample_object(p, "dict", "another", 0x10), "b", 1, 5);
+    sample_count(p, 2, "b", 3, 5);
+    text = emitted(&emit_table, p, (struct emit_options){.width = 80});
+    contains(text, "3 threads fight over 2 objects");
+    contains(text, "THREADS");
+    free(text);
+    profile_free(p);
+}
+
+static void rows_that_do_not_matter_give_way(void **state)
+{
+    struct profile *p = sample_new();
+    char *text;
+
+    (void)state;
+    contend(p, "dict", "module global one of the names that are long", "function.func_globals", 90000);
+    contend(p, "dict", "x", "in a_function_with_a_very_long_name_indeed()", 2);
+    text = emitted(&emit_table, p, (struct emit_options){.width = 80});
+    contains(text, "  global one of the names that are long\n");
+    contains(text, "_indeed()  x\n");
+    lacks(text, "in a_function_with_a_very_long_name_indeed()");
+    free(text);
+    profile_free(p);
+}
+
+static void an_order_that_is_not_that_of_the_sums_is_told(void **state)
+{
+    struct profile *p = usual();
+    char *text = emitted(&emit_table, p, (struct emit_options){0});
+
+    (void)state;
+    lacks(text, "rows stand in the order");
+    free(text);
+    arrlast(p->counts).increfs = p->counts[4].increfs = 5000;
+    text = emitted(&emit_table, p, (struct emit_options){0});
+    contains(text, "\nrows stand in the order of what was dropped or taken");
+    free(text);
+    text = emitted(&emit_table, p, (struct emit_options){.key = metric_find("decrefs")});
+    lacks(text, "rows stand in the order");
     free(text);
     profile_free(p);
 }
@@ -505,8 +632,8 @@ static void texts_are_cut_in_the_middle(void **state)
         size_t limit;
         const char *shown;
     } cases[] = {
-        {"globals", 7, "globals"}, {"globals", 6, "glob…s"}, {"globals", 1, "…"},
-        {"globals", 0, "globals"}, {"鍵鍵鍵鍵", 5, "鍵…"},   {"a\nb", 4, "a\\nb"},
+        {"globals", 7, "globals"}, {"globals", 6, "glo…ls"}, {"globals", 1, "…"},
+        {"globals", 0, "globals"}, {"鍵鍵鍵鍵", 5, "鍵…鍵"},   {"a\nb", 4, "a\\nb"},
     };
 
     (void)state;
@@ -529,6 +656,12 @@ int main(void)
         cmocka_unit_test(the_table_tells_the_culprit_first),
         cmocka_unit_test(the_table_fits_any_width),
         cmocka_unit_test(eighty_columns_show_field_and_object),
+        cmocka_unit_test(columns_stand_below_each_other_where_no_terminal_is),
+        cmocka_unit_test(columns_of_zeroes_are_left_out),
+        cmocka_unit_test(names_are_shortened_before_they_are_cut),
+        cmocka_unit_test(threads_are_left_out_only_if_they_have_been_said),
+        cmocka_unit_test(rows_that_do_not_matter_give_way),
+        cmocka_unit_test(an_order_that_is_not_that_of_the_sums_is_told),
         cmocka_unit_test(nothing_is_cut_where_no_terminal_is),
         cmocka_unit_test(advice_stands_below_the_rows_that_it_is_for),
         cmocka_unit_test(the_first_row_gets_advice_in_any_case),

@@ -13,21 +13,20 @@
 #define DIM "\033[2m"
 #define PLAIN "\033[0m"
 #define GAP 2
-#define OBJECT_READABLE 24
-#define PLACE_READABLE 16
-#define FIELD_READABLE 18
-#define PADDED_MAX 40 /* columns that a text is padded to where nothing is cut */
+#define MATTERS 1000   /* a row matters that has one in so many of the first row's operations */
+#define PADDED_MAX 200 /* columns that a text is padded to where nothing is cut: longer ones stick out */
 
 /*
  * A column shows a metric or a text. Where room is short, columns are left out, highest rank first (rank 0
- * stays), and texts are cut down to enough columns, the last resort being least.
+ * stays), and texts are cut down to enough columns.
  */
 struct column {
     const char *metric;
     const char *heading;
     const char *(*text)(const struct row *row);
-    size_t rank, enough, least;
+    size_t rank, enough;
     bool optional; /* left out where no row has anything there */
+    bool shortens; /* does without what most names have in common */
 };
 
 static const char *type_of(const struct row *row)
@@ -71,21 +70,21 @@ static const char *stall_time(const struct row *row)
     return row->sampled ? number_duration(row_stall_ns(row), text) : "";
 }
 
-enum { TYPE_COLUMN = 7, FIELD_COLUMN, OBJECT_COLUMN, PLACE_COLUMN, FUNCTION_COLUMN, COLUMNS };
+enum { THREADS_COLUMN = 3, TYPE_COLUMN = 7, FIELD_COLUMN, OBJECT_COLUMN, PLACE_COLUMN, FUNCTION_COLUMN, COLUMNS };
 
 static const struct column columns[COLUMNS] = {
-    {.heading = "STALL", .text = stall_column, .enough = 20, .least = 6, .optional = true},
-    {.heading = "TIME", .text = stall_time, .rank = 3, .enough = 12, .least = 6, .optional = true},
+    {.heading = "STALL", .text = stall_column, .enough = 20, .optional = true},
+    {.heading = "TIME", .text = stall_time, .rank = 3, .enough = 12, .optional = true},
     {.metric = "ops"},
-    {.metric = "threads"},
-    {.metric = "handoffs", .rank = 3},
-    {.metric = "bounces", .rank = 4},
-    {.metric = "retries", .rank = 5},
-    [TYPE_COLUMN] = {.heading = "TYPE", .text = type_of, .rank = 1, .enough = 12, .least = 6},
-    [FIELD_COLUMN] = {.heading = "FIELD", .text = field_of, .enough = 22, .least = 10},
-    [OBJECT_COLUMN] = {.heading = "OBJECT", .text = object_of, .enough = 26, .least = 10},
-    [PLACE_COLUMN] = {.heading = "LINE", .text = place_of, .enough = 22, .least = 12, .optional = true},
-    [FUNCTION_COLUMN] = {.heading = "FUNCTION", .text = function_of, .rank = 2, .enough = 16, .least = 16},
+    [THREADS_COLUMN] = {.metric = "threads"},
+    {.metric = "handoffs", .rank = 3, .optional = true},
+    {.metric = "bounces", .rank = 4, .optional = true},
+    {.metric = "retries", .rank = 5, .optional = true},
+    [TYPE_COLUMN] = {.heading = "TYPE", .text = type_of, .rank = 1, .enough = 16, .shortens = true},
+    [FIELD_COLUMN] = {.heading = "FIELD", .text = field_of, .enough = 30},
+    [OBJECT_COLUMN] = {.heading = "OBJECT", .text = object_of, .enough = 44, .shortens = true},
+    [PLACE_COLUMN] = {.heading = "LINE", .text = place_of, .enough = 24, .optional = true},
+    [FUNCTION_COLUMN] = {.heading = "FUNCTION", .text = function_of, .rank = 2, .enough = 20},
 };
 #define RANKS 5
 
@@ -96,7 +95,11 @@ struct layout {
     size_t natural[COLUMNS];
     size_t brief;  /* columns that the rows' places take without their functions */
     size_t number; /* columns that the rows' numbers take; 0: they have none */
-    bool cut;
+    bool cut;      /* texts that are longer than their column are */
+    bool shortened; /* names do without what most have in common */
+    uint32_t threads; /* that go without saying */
+    bool several;  /* processes were recorded */
+    char *scratch; /* stb_ds array: the name that was shortened last */
 };
 
 /* The largest number is also the longest. */
@@ -112,14 +115,71 @@ static size_t number_width(const struct metric *metric, const struct row *rows, 
     return width > strlen(metric->heading) ? width : strlen(metric->heading);
 }
 
-static size_t widest_text(const struct column *column, const struct row *rows, size_t count)
+/* What most names have in common, and what is put in its place. */
+static const char *shorter(const char *at, bool begins, size_t *length)
 {
+    static const struct {
+        const char *text, *instead;
+        bool anywhere;
+    } common[] = {
+        {"instance of ", "", false}, {"__main__.", "", false}, {"module global ", "global ", false}, {".<locals>", "", true}};
+
+    for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++) {
+        *length = strlen(common[i].text);
+        if ((begins || common[i].anywhere) && strncmp(at, common[i].text, *length) == 0)
+            return common[i].instead;
+    }
+    return NULL;
+}
+
+/* "Config (global CFG)" of "instance of __main__.Config (module global __main__.CFG)". What is quoted is the program's. */
+static const char *shortened(struct layout *layout, const char *text)
+{
+    bool begins = true;
+
+    if (strpbrk(text, "'\""))
+        return text;
+    arrsetlen(layout->scratch, 0);
+    while (*text) {
+        size_t length;
+        const char *instead = shorter(text, begins, &length);
+
+        if (instead) {
+            memcpy(arraddnptr(layout->scratch, strlen(instead)), instead, strlen(instead));
+            text += length;
+            continue;
+        }
+        begins = *text == ' ' || *text == '(';
+        arrput(layout->scratch, *text++);
+    }
+    arrput(layout->scratch, '\0');
+    return layout->scratch;
+}
+
+/* Valid until the next one. */
+static const char *text_of(struct layout *layout, const struct column *column, const struct row *row)
+{
+    const char *text = column->text(row);
+
+    return column->shortens && layout->shortened ? shortened(layout, text) : text;
+}
+
+/* Where room is short, rows that do not matter get what the others leave. */
+static bool gives_way(const struct layout *layout, const struct row *row, const struct row *hottest)
+{
+    return layout->shortened && row_ops(row) < row_ops(hottest) / MATTERS;
+}
+
+static size_t widest_text(struct layout *layout, size_t c, const struct row *rows, size_t count)
+{
+    const struct column *column = &columns[c];
     size_t heading = strlen(column->heading), widest = column->optional ? 0 : heading;
 
     for (size_t i = 0; i < count; i++) {
-        size_t width = text_width(column->text(&rows[i]));
+        size_t width = gives_way(layout, &rows[i], rows) ? 0 : text_width(text_of(layout, column, &rows[i]));
 
-        widest = width > widest ? width : widest;
+        if (width > widest && (layout->cut || width <= PADDED_MAX))
+            widest = width;
     }
     return widest && widest < heading ? heading : widest;
 }
@@ -157,14 +217,41 @@ static bool is_of_samples(const struct metric *metric)
     return strcmp(metric->key, "threads") == 0 || strcmp(metric->key, "samples") == 0;
 }
 
+static bool all_zero(const struct metric *metric, const struct row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (metric->of(&rows[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool all_have_threads(const struct row *rows, size_t count, uint32_t threads)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].threads != threads || rows[i].by_thread)
+            return false;
+    }
+    return true;
+}
+
+static size_t natural_width(struct layout *layout, size_t c, const struct row *rows, size_t count)
+{
+    const struct metric *metric = layout->metric[c];
+
+    if (!metric)
+        return widest_text(layout, c, rows, count);
+    if (rows[0].sampled && !is_of_samples(metric))
+        return 0;
+    return columns[c].optional && all_zero(metric, rows, count) ? 0 : number_width(metric, rows, count);
+}
+
 static void measure(struct layout *layout, const struct row *rows, size_t count)
 {
     layout->brief = widest_brief(rows, count);
     for (size_t c = 0; c < COLUMNS; c++) {
         layout->metric[c] = columns[c].metric ? metric_find(columns[c].metric) : NULL;
-        layout->natural[c] = layout->metric[c] && rows[0].sampled && !is_of_samples(layout->metric[c]) ? 0
-                             : layout->metric[c] ? number_width(layout->metric[c], rows, count)
-                                               : widest_text(&columns[c], rows, count);
+        layout->natural[c] = layout->width[c] = natural_width(layout, c, rows, count);
     }
 }
 
@@ -183,15 +270,24 @@ static size_t total_width(const struct layout *layout)
     return total;
 }
 
+/* Of a place, the line is what matters. */
+static size_t enough_width(const struct layout *layout, size_t c)
+{
+    size_t natural = layout->natural[c];
+
+    if (c == PLACE_COLUMN)
+        natural = smaller(natural, layout->brief);
+    return columns[c].text ? smaller(natural, columns[c].enough) : natural;
+}
+
 static void add_columns(struct layout *layout, size_t room)
 {
+    memset(layout->width, 0, sizeof(layout->width));
     for (size_t rank = 0; rank <= RANKS; rank++) {
         for (size_t c = 0; c < COLUMNS; c++) {
-            size_t enough = columns[c].text ? columns[c].enough : SIZE_MAX;
-
             if (columns[c].rank != rank)
                 continue;
-            layout->width[c] = smaller(layout->natural[c], enough);
+            layout->width[c] = enough_width(layout, c);
             if (rank && total_width(layout) > room)
                 layout->width[c] = 0;
         }
@@ -220,30 +316,37 @@ static void narrow_column(struct layout *layout, size_t room, size_t c, size_t l
         layout->width[c] -= smaller(over, layout->width[c] - least);
 }
 
-/* The line is what matters of a place. Objects bear a cut better than fields do, as long as enough is left. */
+/* Which texts are cut how far, until the table fits: a file's name says least, and a field differs at its end. */
 static void narrow(struct layout *layout, size_t room)
 {
-    narrow_column(layout, room, PLACE_COLUMN, smaller(layout->brief, columns[PLACE_COLUMN].enough));
-    narrow_column(layout, room, OBJECT_COLUMN, OBJECT_READABLE);
-    narrow_column(layout, room, PLACE_COLUMN, PLACE_READABLE);
-    narrow_column(layout, room, FIELD_COLUMN, FIELD_READABLE);
-    for (size_t c = COLUMNS; c-- > 0;) {
-        if (columns[c].text)
-            narrow_column(layout, room, c, columns[c].least);
+    static const struct {
+        size_t column, least;
+    } steps[] = {{PLACE_COLUMN, 16},  {OBJECT_COLUMN, 20}, {FIELD_COLUMN, 22}, {PLACE_COLUMN, 12},
+                 {OBJECT_COLUMN, 16}, {FIELD_COLUMN, 16},  {PLACE_COLUMN, 0},  {OBJECT_COLUMN, 10}, {FIELD_COLUMN, 10}};
+
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (steps[i].least)
+            narrow_column(layout, room, steps[i].column, steps[i].least);
+        else if (total_width(layout) > room)
+            layout->width[steps[i].column] = 0;
     }
+    widen(layout, room); /* what a column that went has left */
 }
 
-static void fit(struct layout *layout, int width)
+/* What is the same in all rows and has been said goes before anything is cut. */
+static void fit(struct layout *layout, const struct row *rows, size_t count, size_t room)
 {
-    layout->cut = width > 0;
-    if (layout->cut) {
-        add_columns(layout, (size_t)width);
-        widen(layout, (size_t)width);
-        narrow(layout, (size_t)width);
+    layout->cut = room > 0;
+    measure(layout, rows, count);
+    if (!room || total_width(layout) <= room)
         return;
-    }
-    for (size_t c = 0; c < COLUMNS; c++)
-        layout->width[c] = columns[c].text ? smaller(layout->natural[c], PADDED_MAX) : layout->natural[c];
+    layout->shortened = true;
+    measure(layout, rows, count);
+    add_columns(layout, room);
+    if (total_width(layout) > room && all_have_threads(rows, count, layout->threads))
+        layout->width[THREADS_COLUMN] = 0;
+    widen(layout, room);
+    narrow(layout, room);
 }
 
 /* The last column shown. */
@@ -283,16 +386,19 @@ static size_t print_text(FILE *out, size_t column, const char *text, size_t widt
     return used;
 }
 
-static const char *cell(const struct column *column, const struct row *row, const char *instead)
+/* row NULL: the heading. instead: what stands in the field's place and the object's. */
+static const char *cell(struct layout *layout, size_t c, const struct row *row, const char *instead)
 {
-    return instead ? (column == &columns[OBJECT_COLUMN] ? instead : "") : column->text(row);
+    if (!row)
+        return columns[c].heading;
+    if (instead)
+        return c == FIELD_COLUMN ? instead : "";
+    return text_of(layout, &columns[c], row);
 }
 
-/* row NULL: the headings. instead: what stands in the object's place, alone. */
-static void print_row(FILE *out, const struct layout *layout, size_t row_number, const struct row *row,
-                      const char *instead)
+static void print_row(FILE *out, struct layout *layout, size_t row_number, const struct row *row, const char *instead)
 {
-    size_t last = instead ? OBJECT_COLUMN : last_column(layout);
+    size_t last = instead ? FIELD_COLUMN : last_column(layout), pending = 0;
     bool any = layout->number > 0;
     char number[NUMBER_SIZE];
 
@@ -303,19 +409,24 @@ static void print_row(FILE *out, const struct layout *layout, size_t row_number,
     for (size_t c = 0; c <= last; c++) {
         const struct metric *metric = layout->metric[c];
         size_t width = layout->width[c], used;
+        const char *text;
 
         if (!width)
             continue;
-        text_pad(out, any ? GAP : 0);
+        pending += any ? GAP : 0;
         any = true;
         if (metric) {
+            text_pad(out, pending);
             print_number(out, row ? number_grouped(metric->of(row), number) : metric->heading, width);
+            pending = 0;
             continue;
         }
-        used = print_text(out, c, row ? cell(&columns[c], row, instead) : columns[c].heading,
-                          layout->cut ? width : 0);
-        if (c < last)
-            text_pad(out, width > used ? width - used : 0);
+        text = cell(layout, c, row, instead);
+        width += instead && c == FIELD_COLUMN ? GAP + layout->width[OBJECT_COLUMN] : 0;
+        if (*text)
+            text_pad(out, pending);
+        used = print_text(out, c, text, layout->cut ? width : 0);
+        pending = (*text ? 0 : pending) + (width > used ? width - used : 0);
     }
     fputc_unlocked('\n', out);
 }
@@ -337,12 +448,12 @@ static char *thread_label(const struct row_thread *thread, bool several)
 }
 
 /* The parts of its threads below a row, in its columns. */
-static void print_threads(FILE *out, const struct layout *layout, const struct row *row, bool several)
+static void print_threads(FILE *out, struct layout *layout, const struct row *row)
 {
     for (size_t i = 0; i < row->thread_count; i++) {
         const struct row_thread *thread = &row->by_thread[i];
         struct row part = row_of_thread(row, thread);
-        char *name = thread_label(thread, several);
+        char *name = thread_label(thread, layout->several);
 
         if (name)
             print_row(out, layout, 0, &part, name);
@@ -388,17 +499,16 @@ static void print_more(FILE *out, const struct emit_options *options, size_t mor
 }
 
 static void print_rows(FILE *out, const struct emit_options *options, const struct profile *profile,
-                       const struct row *rows, bool numbered)
+                       const struct row *rows, uint32_t threads, bool numbered)
 {
     size_t count = arrlenu(rows), shown = rows_shown(options, rows);
-    struct layout layout = {0};
+    struct layout layout = {.threads = threads, .several = arrlenu(profile->targets) > 2};
     char number[NUMBER_SIZE];
 
     if (!shown)
         return;
     layout.number = numbered ? strlen(number_grouped(shown, number)) : 0;
-    measure(&layout, rows, shown);
-    fit(&layout, options->width);
+    fit(&layout, rows, shown, (size_t)options->width);
     fputc_unlocked('\n', out);
     style(out, options, DIM);
     print_row(out, &layout, 0, NULL, NULL);
@@ -407,9 +517,10 @@ static void print_rows(FILE *out, const struct emit_options *options, const stru
         print_row(out, &layout, i + 1, &rows[i], NULL);
         if (i == 0)
             style(out, options, PLAIN);
-        print_threads(out, &layout, &rows[i], arrlenu(profile->targets) > 2);
+        print_threads(out, &layout, &rows[i]);
         stacks_print(out, profile, &rows[i], options);
     }
+    arrfree(layout.scratch);
     if (shown < count)
         print_more(out, options, count - shown);
 }
@@ -425,19 +536,47 @@ static void print_verdict(FILE *out, const struct emit_options *options, const s
     free(sentence);
 }
 
+/* At most so much of a text that it takes two lines of a terminal; malloc'ed, NULL without memory. */
+static char *on_terminal(const struct emit_options *options, const char *text)
+{
+    char *shown = NULL;
+    size_t size;
+    FILE *out = options->width ? open_memstream(&shown, &size) : NULL;
+
+    if (!out)
+        return strdup(text);
+    text_print(out, text, 2 * (size_t)options->width);
+    fclose(out);
+    return shown;
+}
+
 /* What was recorded, so that a table that was kept still tells. */
 static void print_subject(FILE *out, const struct emit_options *options, const struct profile *profile)
 {
-    const char *command = profile_string(profile, profile->meta.command);
+    char *command = on_terminal(options, profile_string(profile, profile->meta.command));
     const struct profile_target *target = &profile->targets[1];
     size_t count = arrlenu(profile->targets) - 1;
     const char *what = is_sampled(profile) ? "samples" : "exact counts";
 
     if (count == 1)
         print_line(out, options, "%s of pid %u, CPython %s%s%s", what, target->pid,
-                   profile_string(profile, target->version), *command ? ": " : "", command);
+                   profile_string(profile, target->version), command && *command ? ": " : "", command ? command : "");
     else if (count > 1)
-        print_line(out, options, "%s of %zu processes%s%s", what, count, *command ? ": " : "", command);
+        print_line(out, options, "%s of %zu processes%s%s", what, count, command && *command ? ": " : "",
+                   command ? command : "");
+    free(command);
+}
+
+/* Who reads the first column wonders. */
+static void print_order(FILE *out, const struct emit_options *options, const struct rows *rows)
+{
+    for (size_t i = 1; !options->key && i < rows_shown(options, rows->ranked); i++) {
+        if (row_ops(&rows->ranked[i]) <= row_ops(&rows->ranked[i - 1]))
+            continue;
+        print_line(out, options, "rows stand in the order of what was dropped or taken, whichever is more: OPS is the sum, "
+                                 "and what is taken is counted in part");
+        return;
+    }
 }
 
 /* Rows whose objects could be counted in each thread, and are not. */
@@ -599,10 +738,11 @@ static void print_all(const struct profile *profile, const struct rows *rows,
 {
     print_verdict(out, options, profile, rows);
     print_subject(out, options, profile);
-    print_rows(out, options, profile, rows->ranked, true);
+    print_rows(out, options, profile, rows->ranked, rows->ranked_threads, true);
     if (!negligible(profile, rows))
         advice_print(out, rows, options, rows_shown(options, rows->ranked));
     fputc_unlocked('\n', out);
+    print_order(out, options, rows);
     print_lines(out, options, rows);
     print_ids(out, options, rows);
     print_left_out(out, options, rows);
@@ -619,7 +759,7 @@ static void print_all(const struct profile *profile, const struct rows *rows,
     }
     if (options->all && arrlenu(rows->single) > 0) {
         fputs_unlocked("\nrows of one thread only:\n", out);
-        print_rows(out, options, profile, rows->single, false);
+        print_rows(out, options, profile, rows->single, 1, false);
     }
 }
 

@@ -100,7 +100,7 @@ size_t text_width(const char *text)
 /* The end tells as much as the beginning: a code object's name ends with its file and line. */
 static size_t print_cut(FILE *out, const char *text, size_t width, size_t limit)
 {
-    size_t tail = (limit - 1) / 3, head = limit - 1 - tail, at = 0, printed = 1;
+    size_t tail = (limit - 1) / 2, head = limit - 1 - tail, at = 0, printed = 1;
     bool cut = false;
     struct piece piece;
 
