@@ -57,7 +57,7 @@ static __always_inline void note_change(u32 tgid)
     __sync_fetch_and_add(&follow->changes, 1);
     /* Not before the signal is on its way: the one that lets it go again must not overtake it. */
     if (follow->hold && !bpf_send_signal(SIGSTOP))
-        follow->held = 1;
+        follow->held = follow->changes;
     event = new_event(ABI_EVENT_CODE, 0);
     if (event)
         bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);

@@ -138,7 +138,8 @@ struct abi_target {
 /* A process whose execs and new mappings of code are to be told of. */
 struct abi_follow {
     u32 hold;             /* 1: it is stopped (SIGSTOP) wherever that happens, so that nothing runs unseen */
-    u32 held;             /* 1: it has been stopped and not been let go since */
+    u32 reserved;
+    u64 held;             /* so many changes there had been when it was stopped last */
     u64 changes;
     u64 changed_ns;       /* when the last one was; monotonic clock */
 };
@@ -219,8 +220,8 @@ struct abi_row {
 
 #define ABI_IDENTITY(row) ((row)->identity + (row)->life * 0x9e3779b97f4a7c15ull)
 
-/* Where rows do not fit any more. BPF leaves the code object out, which would make a fold for every line: cold objects
- * are never described, so nothing could be named by it. */
+/* Where rows do not fit any more. BPF leaves the code object out, and 0 in its place: with it there would be a fold for every
+ * line. The user side, which names places by this key too, fills it in for the rows that it has. */
 struct abi_cold_key {
     u64 type;
     u64 base_type;

@@ -253,6 +253,32 @@ static void garbage(void **state)
     }
 }
 
+/* As long as code may be, and at every instruction a handler that takes a deep stack along. */
+static void made_to_take_time(void **state)
+{
+    enum { UNITS = 1 << 16, DEPTH = 500 };
+    /* from 500 on, for 65,000 units, to the last one, with depth 500 */
+    static const uint8_t table[] = {0x47, 0x34, 0x4f, 0x77, 0x28, 0x4f, 0x7f, 0x3f, 0x4f, 0x28};
+    uint8_t *code = calloc(UNITS, 2);
+    struct bytecode *bytecode;
+    bytecode_value *stack;
+
+    (void)state;
+    for (size_t i = 0; i < UNITS; i++)
+        code[2 * i] = i < DEPTH ? 83 /* LOAD_CONST */ : 30 /* NOP */;
+    code[2 * UNITS - 4] = 36; /* RETURN_VALUE */
+    bytecode = decode(V13, code, 2 * UNITS, table, sizeof(table));
+    assert_int_equal(bytecode_stack(bytecode, UNITS - 2, &stack), -1);
+    bytecode_free(bytecode);
+    /* Without the handler it is long, and nothing else. */
+    bytecode = decode(V13, code, 2 * UNITS, NULL, 0);
+    assert_int_equal(bytecode_stack(bytecode, UNITS - 2, &stack), 0);
+    assert_int_equal(arrlen(stack), DEPTH);
+    arrfree(stack);
+    bytecode_free(bytecode);
+    free(code);
+}
+
 static void unknown_versions(void **state)
 {
     static const uint32_t versions[] = {0x030c00f0, 0x030d00a1, 0x030e00a0, 0x030f00a1, 0x031000a1, 0x031100f0};
@@ -275,6 +301,7 @@ int main(void)
         cmocka_unit_test(instrumented),
         cmocka_unit_test(damaged),
         cmocka_unit_test(garbage),
+        cmocka_unit_test(made_to_take_time),
         cmocka_unit_test(unknown_versions),
     };
 

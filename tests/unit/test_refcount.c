@@ -99,7 +99,12 @@ static const char flags[] = "\x48\x8b\x47\x10"         /* 1340: mov 0x10(%rdi),%
                             "\x48\x83\xc9\x02"         /* 135e: or $0x2,%rcx */
                             "\xf0\x48\x0f\xb1\x4f\x10" /* 1362: lock cmpxchg %rcx,0x10(%rdi) */
                             "\x75\xed"                 /* 1368: jne 1357 */
-                            "\xc3";                    /* 136a: ret */
+                            "\x48\x8b\x47\x10"         /* 136a: mov 0x10(%rdi),%rax */
+                            "\x48\x89\xc1"             /* 136e: mov %rax,%rcx */
+                            "\x48\x83\xc9\x03"         /* 1371: or $0x3,%rcx */
+                            "\xf0\x48\x0f\xb1\x4f\x10" /* 1375: lock cmpxchg %rcx,0x10(%rdi) */
+                            "\x75\xf1"                 /* 137b: jne 136e */
+                            "\xc3";                    /* 137d: ret */
 
 static const char merges[] = "\x8b\x77\x0c"                     /* 1380: mov 0xc(%rdi),%esi */
                              "\x48\x8b\x47\x10"                 /* 1383: mov 0x10(%rdi),%rax */
@@ -592,6 +597,7 @@ static void flags_and_merges(void **state)
     (void)state;
     check_meaning(&set, 0x134b, "flags rdi");
     check_meaning(&set, 0x1362, "flags rdi");
+    check_meaning(&set, 0x1375, "merge rdi"); /* Py_MergeZeroLocalRefcount, of an object that others refer to yet */
     check_meaning(&merged, 0x1399, "merge rdi");
     check_meaning(&merged, 0x13af, "merge rdi");
     check_meaning(&merged, 0x13c0, "merge rdi");

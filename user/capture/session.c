@@ -132,6 +132,7 @@ struct session_coverage session_coverage(const struct session *session, const st
 struct meanwhile {
     void (*work)(void *);
     void *argument;
+    char failure[FAILURE_SIZE]; /* the last one there */
     atomic_bool done;
 };
 
@@ -140,6 +141,7 @@ static void *run_meanwhile(void *argument)
     struct meanwhile *meanwhile = argument;
 
     meanwhile->work(meanwhile->argument);
+    snprintf(meanwhile->failure, sizeof(meanwhile->failure), "%s", last_failure());
     atomic_store(&meanwhile->done, true);
     return NULL;
 }
@@ -148,7 +150,7 @@ static void *run_meanwhile(void *argument)
  * objects live. */
 static void do_meanwhile(struct session *session, void work(void *), void *argument)
 {
-    struct meanwhile meanwhile = {work, argument, false};
+    struct meanwhile meanwhile = {.work = work, .argument = argument};
     pthread_t thread;
 
     if (!session->bpf->events || pthread_create(&thread, NULL, run_meanwhile, &meanwhile)) {
@@ -158,6 +160,7 @@ static void do_meanwhile(struct session *session, void work(void *), void *argum
     while (!atomic_load(&meanwhile.done))
         session_catch_up(session, MEANWHILE_POLL_MS);
     pthread_join(thread, NULL);
+    fail("%s", meanwhile.failure);
 }
 
 struct scanning {
@@ -669,7 +672,9 @@ static struct abi_follow follow_of(const struct session *session, pid_t pid)
 
 bool session_is_held(struct session *session, pid_t pid)
 {
-    return follow_of(session, pid).held;
+    uint64_t let_go = hmget(session->bpf->let_go, pid);
+
+    return follow_of(session, pid).held > let_go;
 }
 
 bool session_has_changed(struct session *session, pid_t pid, uint64_t *seen)
@@ -741,16 +746,14 @@ static void refresh_modules(struct session *session)
     }
 }
 
-void session_let_go(struct session *session, pid_t pid)
+/* Another of its threads may be stopped anew meanwhile: what BPF keeps is BPF's alone to change. */
+int session_let_go(struct session *session, pid_t pid)
 {
-    uint32_t tgid = pid;
-    struct abi_follow follow;
+    uint64_t held = follow_of(session, pid).held;
 
     refresh_modules(session); /* what it has loaded just now */
-    follow = follow_of(session, pid);
-    follow.held = 0;
-    bpf_map_update_elem(bpf_map__fd(session->bpf->skeleton->maps.followed), &tgid, &follow, BPF_EXIST);
-    kill(pid, SIGCONT);
+    hmput(session->bpf->let_go, pid, held);
+    return kill(pid, SIGCONT) && errno != ESRCH ? fail_errno("cannot let process %d go on", pid) : 0;
 }
 
 /* What an ended target leaves behind would trap in the program that it became, where that maps the same files. */
@@ -837,32 +840,37 @@ static int poll_events(struct session_bpf *bpf, int timeout_ms)
     return status ? status : ring_buffer__consume(bpf->events);
 }
 
-void session_catch_up(struct session *session, int timeout_ms)
+static int take_what_there_is(struct session *session, int timeout_ms)
 {
     struct session_bpf *bpf = session->bpf;
-
-    if (!bpf->events)
-        return;
-    poll_events(bpf, timeout_ms);
-    if (bpf->full)
-        take_rows(session);
-}
-
-int session_poll(struct session *session, int timeout_ms)
-{
-    struct session_bpf *bpf = session->bpf;
-    int status = poll_events(bpf, bpf->name_tries ? NAME_WAIT_MS : timeout_ms);
+    int status = poll_events(bpf, timeout_ms);
 
     if (status < 0 && status != -EINTR) {
         errno = -status;
         return fail_errno("cannot read BPF's ring buffer");
     }
+    return bpf->full ? take_rows(session) : 0;
+}
+
+void session_catch_up(struct session *session, int timeout_ms)
+{
+    struct session_bpf *bpf = session->bpf;
+
+    if (bpf->events && !*bpf->trouble && take_what_there_is(session, timeout_ms))
+        snprintf(bpf->trouble, sizeof(bpf->trouble), "%s", last_failure());
+}
+
+int session_poll(struct session *session, int timeout_ms)
+{
+    struct session_bpf *bpf = session->bpf;
+
+    session_catch_up(session, bpf->name_tries ? NAME_WAIT_MS : timeout_ms);
     refresh_targets(session);
     refresh_names(session);
     refresh_modules(session);
-    status = bpf->full ? take_rows(session) : 0;
+    session_catch_up(session, 0);
     observe_pause(session, false);
-    return status;
+    return *bpf->trouble ? fail("%s", bpf->trouble) : 0;
 }
 
 bool session_samples_cycles(const struct session *session)
@@ -942,13 +950,11 @@ static void let_all_go(struct session *session)
     bpf_link__destroy(session->bpf->on_exec);
     session->bpf->on_exec = NULL;
     close_loaders(session);
-    usleep(1000); /* a program that is running yet may hold one more */
+    tables_await_programs(&session->bpf->tables); /* one that is running yet may hold one more */
     while (bpf_map_get_next_key(map, NULL, &tgid) == 0) {
-        struct abi_follow follow = follow_of(session, tgid);
-
+        if (session_is_held(session, tgid) && kill(tgid, SIGCONT) && errno != ESRCH)
+            warn("cannot let process %u go on: %s", tgid, strerror(errno));
         bpf_map_delete_elem(map, &tgid);
-        if (follow.held)
-            kill(tgid, SIGCONT);
     }
 }
 
@@ -1007,6 +1013,7 @@ void session_free(struct session *session)
     close_loaders(session);
     sampler_stop(&session->bpf->sampler);
     tables_free(&session->bpf->tables);
+    hmfree(session->bpf->let_go);
     hotref_bpf__destroy(session->bpf->skeleton);
     free(session->bpf);
     free(session);

@@ -141,7 +141,7 @@ void session_watch_loader(struct session *session, const struct process *process
 /* Whether it is held, or has come to have new code since this was asked last. */
 bool session_is_held(struct session *session, pid_t pid);
 bool session_has_changed(struct session *session, pid_t pid, uint64_t *seen);
-void session_let_go(struct session *session, pid_t pid);
+int session_let_go(struct session *session, pid_t pid); /* -1 with a failure where it cannot be */
 
 /* Puts the probes in the targets that were added since, proves that they are there, and starts to count. */
 int session_arm(struct session *session);

@@ -7,6 +7,13 @@
 #include "capture/session.h"
 #include "capture/tables.h"
 #include "hotref.skel.h"
+#include "util/error.h"
+
+/* Up to which of abi_follow's changes a process has been let go. */
+struct let_go {
+    pid_t key;
+    uint64_t value;
+};
 
 struct session_bpf {
     struct hotref_bpf *skeleton;
@@ -17,6 +24,8 @@ struct session_bpf {
     struct loader *loaders;    /* stb_ds array: dynamic loaders that tell of new code */
     uint64_t looked_ns;        /* when targets were looked at whose loader does not tell */
     uint32_t active;           /* the rows that BPF writes to */
+    struct let_go *let_go;     /* stb_ds hash map */
+    char trouble[FAILURE_SIZE]; /* what went wrong with BPF while something else was being done */
     bool full;                 /* BPF asked for them to be taken */
     size_t threads_seen;       /* when names were last looked for, ... */
     int name_tries;            /* ... and how often that is still to be done */

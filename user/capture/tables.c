@@ -149,6 +149,20 @@ int tables_commit(struct tables *tables)
     return reason ? fail_errno("cannot hand tables over to BPF") : 0;
 }
 
+/* The kernel waits for them with each change of an outer map: maybe_wait_bpf_programs() of kernel/bpf/syscall.c (6.18). The
+ * last target's element changes, when its probes have gone or it has none. */
+void tables_await_programs(const struct tables *tables)
+{
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = INNER_MAP);
+    uint32_t number = ABI_TARGETS - 1;
+    int table = bpf_map_create(BPF_MAP_TYPE_ARRAY, "none", sizeof(uint32_t), sizeof(struct abi_module), 1, &options);
+
+    if (table >= 0) {
+        bpf_map_update_elem(tables->modules, &number, &table, BPF_ANY);
+        close(table);
+    }
+}
+
 void tables_free(struct tables *tables)
 {
     for (size_t i = 0; i < arrlenu(tables->filled); i++)

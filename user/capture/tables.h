@@ -32,6 +32,9 @@ int tables_put_modules(struct tables *tables, uint32_t target, const struct abi_
 
 /* Hands over what was put: only then do the programs see it. */
 int tables_commit(struct tables *tables);
+
+/* Waits until no program runs that was running when this was called. */
+void tables_await_programs(const struct tables *tables);
 void tables_free(struct tables *tables);
 
 #endif

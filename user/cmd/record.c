@@ -502,9 +502,7 @@ static int step(struct session *session, const struct options *options, struct c
         warn("%s: what '%s' has become is not recorded", last_failure(), options->command[0]);
         status = 0;
     }
-    if (held && !status)
-        session_let_go(session, pid);
-    return status;
+    return held && !status ? session_let_go(session, pid) : status;
 }
 
 /* Until the command has ended, the time is over, or the user has had enough. */

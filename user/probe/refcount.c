@@ -23,11 +23,11 @@ value_id refcount_object(struct flow *flow, const struct op *op, const struct fl
     return offset == OB_REF_SHARED ? object : 0;
 }
 
-/* The stored value as the compared one plus *step, if it is that, with flag bits perhaps. */
-static bool is_step(const struct flow *flow, value_id stored, value_id compared, int64_t *step, bool *bits)
+/* The stored value as the compared one plus *step, if it is that, with *bits set perhaps; -1 where they are computed. */
+static bool is_step(const struct flow *flow, value_id stored, value_id compared, int64_t *step, int64_t *bits)
 {
     *step = 0;
-    *bits = false;
+    *bits = 0;
     for (int depth = 0; depth < 8; depth++) {
         const struct value *value = value_of(flow, stored);
 
@@ -36,7 +36,7 @@ static bool is_step(const struct flow *flow, value_id stored, value_id compared,
         if (value->kind == VALUE_ADD) {
             *step += value->c;
         } else if (value->kind == VALUE_OR) {
-            *bits = true;
+            *bits |= value->b ? -1 : value->c;
             if (value->b && value_of(flow, value->a)->kind != VALUE_ADD && value->a != compared) {
                 stored = value->b;
                 continue;
@@ -97,8 +97,7 @@ static bool is_merged_count(const struct value *value)
 static enum operation_kind exchange_meaning(const struct flow *flow, value_id stored, value_id compared, int depth)
 {
     const struct value *value = value_of(flow, stored);
-    int64_t step;
-    bool bits;
+    int64_t step, bits;
 
     if (is_const(flow, stored, QUEUED))
         return OPERATION_DECREMENT;
@@ -115,7 +114,10 @@ static enum operation_kind exchange_meaning(const struct flow *flow, value_id st
             return OPERATION_DECREMENT;
         if (step >= ONE_REFERENCE)
             return OPERATION_TRY_INCREMENT;
-        return step == 0 && bits ? OPERATION_FLAGS : OPERATION_UNKNOWN;
+        if (step != 0 || !bits)
+            return OPERATION_UNKNOWN;
+        /* A count that stays as it is is merged by the flag alone. */
+        return bits == MERGED ? OPERATION_MERGE : OPERATION_FLAGS;
     }
     if (is_const(flow, stored, MERGED) || is_merged_count(value))
         return OPERATION_MERGE;

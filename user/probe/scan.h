@@ -14,7 +14,7 @@ enum operation_kind {
     OPERATION_INCREMENT = 2, /* locked add of one reference */
     OPERATION_TRY_INCREMENT = 3, /* compare-exchange: shared count + 1 */
     OPERATION_FLAGS = 4,     /* compare-exchange that only sets flag bits */
-    OPERATION_MERGE = 5,     /* sets the merged flag with a new count */
+    OPERATION_MERGE = 5,     /* sets the merged flag, with a new count or not */
     OPERATION_FOREIGN = 6,   /* not a reference count: the word is no object's */
     OPERATION_ADD = 7,       /* locked add of a computed number: the items of a repeated list, or no object's word */
     OPERATION_NO_ID_INCREMENT = 8, /* an increment as above, of what each thread should count for itself and cannot */

@@ -30,7 +30,7 @@ struct live_target *live_target(const struct live *live, uint32_t number)
     return number < ABI_TARGETS ? live->targets[number] : NULL;
 }
 
-/* Targets are all known before the first event, and stay where they are. */
+/* Targets stay where they are, as ABI_TARGETS of them have room from the beginning; a command's become known one after the other. */
 static struct live_target *target_of(struct live *live, const struct session_target *target, uint32_t number)
 {
     struct live_target *added;

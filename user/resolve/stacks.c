@@ -32,7 +32,8 @@ struct known_node {
 
 /* What has come of a thread's stack so far, top frame first. */
 struct stack_part {
-    uint32_t key; /* tid */
+    struct thread_key key;
+    struct abi_key row; /* that they are of */
     struct abi_stack_frame *value;
 };
 
@@ -121,16 +122,20 @@ static void add_hit(struct stacks *stacks, const struct abi_stack *event, uint32
 /* The frames that came before from this thread; emptied where the message is not the one to follow them. */
 static struct stack_part *part_of(struct stacks *stacks, const struct abi_stack *event)
 {
-    uint32_t tid = event->key.tid;
-    ptrdiff_t at = hmgeti(stacks->parts, tid);
+    struct stack_part added = {.key = {event->key.tid, event->key.target}};
+    ptrdiff_t at = hmgeti(stacks->parts, added.key);
+    struct stack_part *part;
 
     if (at < 0) {
-        hmput(stacks->parts, tid, NULL);
-        at = hmgeti(stacks->parts, tid);
+        hmputs(stacks->parts, added);
+        at = hmgeti(stacks->parts, added.key);
     }
-    if (event->first != arrlenu(stacks->parts[at].value) || event->first == 0)
-        arrsetlen(stacks->parts[at].value, 0);
-    return &stacks->parts[at];
+    part = &stacks->parts[at];
+    if (event->first == 0 || event->first != arrlenu(part->value) ||
+        memcmp(&part->row, &event->key, sizeof(event->key)) != 0)
+        arrsetlen(part->value, 0);
+    part->row = event->key;
+    return part;
 }
 
 static void take_event(void *state, struct live_target *target, const struct abi_event_head *head, size_t size)

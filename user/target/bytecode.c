@@ -5,7 +5,15 @@
 
 #include "util/array.h"
 
-enum { MOST_UNITS = 1 << 16, MOST_DEPTH = 1 << 10, MOST_WALKS = 1 << 16 };
+enum { MOST_UNITS = 1 << 16, MOST_DEPTH = 1 << 10 };
+
+/* Of all walks together: instructions, and values that are copied or compared. Code as long as it may be needs a fourth of
+ * that; more of them is made to take time. */
+#define MOST_STEPS (1u << 22)
+
+/* A look at one instruction goes over so many others at most. */
+enum { MOST_BETWEEN = 128 };
+
 
 /* What is known of the stack where ways meet. */
 struct meeting {
@@ -33,6 +41,7 @@ struct bytecode {
     struct handler *handlers;
     struct meeting *meetings; /* one a unit */
     uint32_t *waiting;       /* meetings to be walked from */
+    uint32_t steps;
     bool broken;             /* depths do not agree: what was read is no code, or numbered otherwise */
 };
 
@@ -59,7 +68,7 @@ static int64_t target_of(const struct bytecode *bytecode, uint32_t at)
 /* From the first unit on, each instruction telling where the next one is. */
 static void split(struct bytecode *bytecode, const struct bytecode_text *text)
 {
-    uint32_t at = 0, first = 0, argument = 0;
+    uint32_t at = 0, first = 0, argument = 0, instructions = 0;
 
     while (at < text->units) {
         uint8_t opcode = bytecode->opcodes->base[text->code[2 * at]];
@@ -78,6 +87,7 @@ static void split(struct bytecode *bytecode, const struct bytecode_text *text)
         }
         unit->opcode = opcode;
         unit->argument = argument;
+        bytecode->units[first].meets = instructions++ % MOST_BETWEEN == 0;
         at += 1 + effect_of(bytecode, unit).caches;
         first = at;
         argument = 0;
@@ -134,12 +144,19 @@ static void read_handlers(struct bytecode *bytecode, const struct bytecode_text 
 
 /* The walk */
 
+static void take_steps(struct bytecode *bytecode, uint32_t steps)
+{
+    bytecode->steps += steps;
+    bytecode->broken |= bytecode->steps > MOST_STEPS;
+}
+
 /* Another way comes to at, with this stack. */
 static void meet(struct bytecode *bytecode, uint32_t at, const bytecode_value *stack, uint32_t depth)
 {
     struct meeting *meeting = &bytecode->meetings[at];
     bool changed = !meeting->reached;
 
+    take_steps(bytecode, depth);
     if (meeting->reached && arrlenu(meeting->stack) != depth) {
         bytecode->broken = true;
         return;
@@ -166,6 +183,7 @@ static void meet_handler(struct bytecode *bytecode, uint32_t at, const bytecode_
 
     if (arrlenu(stack) < handler->depth)
         return; /* before what is handled has begun, as between RETURN_GENERATOR and POP_TOP */
+    take_steps(bytecode, handler->depth);
     for (uint32_t i = 0; i < handler->depth; i++)
         arrput(caught, stack[i]);
     if (handler->lasti)
@@ -246,11 +264,13 @@ static void walk(struct bytecode *bytecode, uint32_t from)
     bytecode_value *stack = stack_at(bytecode, from);
     uint32_t at = from;
 
-    while (at < arrlenu(bytecode->units) && bytecode->units[at].starts) {
+    take_steps(bytecode, arrlenu(stack));
+    while (at < arrlenu(bytecode->units) && bytecode->units[at].starts && !bytecode->broken) {
         uint32_t instr = bytecode->units[at].instr;
         struct opcode_effect effect = effect_of(bytecode, &bytecode->units[instr]);
         int64_t target = target_of(bytecode, instr);
 
+        take_steps(bytecode, 1 + effect.out);
         if (bytecode->units[instr].handler)
             meet_handler(bytecode, instr, stack);
         if (!apply(bytecode, instr, &stack)) {
@@ -286,10 +306,8 @@ struct bytecode *bytecode_new(const struct opcodes *opcodes, const struct byteco
     mark_targets(bytecode);
     read_handlers(bytecode, text);
     meet(bytecode, 0, NULL, 0);
-    for (size_t walks = 0; arrlenu(bytecode->waiting) > 0 && !bytecode->broken; walks++) {
-        bytecode->broken = walks >= MOST_WALKS;
+    while (arrlenu(bytecode->waiting) > 0 && !bytecode->broken)
         walk(bytecode, arrpop(bytecode->waiting));
-    }
     arrfree(bytecode->waiting);
     return bytecode;
 }

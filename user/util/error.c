@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static char sentence[2048] = "no failure";
+/* Each thread has its own: what goes wrong in one must not be told as what went wrong in another. */
+static _Thread_local char sentence[FAILURE_SIZE] = "no failure";
 
 int fail(const char *format, ...)
 {

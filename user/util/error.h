@@ -12,7 +12,9 @@ int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same with ": strerror(errno)" behind it. */
 int fail_errno(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The last sentence that was kept; valid until the next fail(). Never NULL. */
+#define FAILURE_SIZE 2048
+
+/* The last sentence that the calling thread kept; valid until its next fail(). Never NULL. */
 const char *last_failure(void);
 
 /* A line on stderr at once: "hotref: ...". For what does not end the command. */
