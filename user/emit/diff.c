@@ -25,6 +25,10 @@ size_t diff_shown(const struct diff_row *rows, const struct emit_options *option
 bool diff_measured(const struct diff *diff, unsigned side, const struct metric *metric)
 {
     const struct comparison *c = diff->comparison;
+    const struct profile *profile = side == DIFF_BEFORE ? c->before : c->after;
+    bool samples = strcmp(metric->key, "samples") == 0, increfs = strcmp(metric->key, "increfs") == 0;
 
-    return strcmp(metric->key, "increfs") != 0 || increfs_measured(side == DIFF_BEFORE ? c->before : c->after);
+    if (strcmp(metric->key, "threads") == 0)
+        return true;
+    return samples == (profile->meta.mode == MODE_SAMPLE) && (!increfs || increfs_measured(profile));
 }

@@ -28,7 +28,7 @@ add(struct doubt **doubts, bool refused, const char *format, ...)
 
 static const char *mode_name(uint32_t mode)
 {
-    return mode == MODE_EXACT ? "exact" : "unknown";
+    return mode == MODE_EXACT ? "exact" : mode == MODE_SAMPLE ? "sample" : "unknown";
 }
 
 /* What one profile cannot say whatever it is compared with. */
@@ -123,11 +123,26 @@ bool metric_has_increfs(const struct metric *metric)
     return metric->of(&one) != 0;
 }
 
+/* "samples" and what may come: an exact recording has no value for it. */
+static bool is_counted(const struct metric *metric)
+{
+    const struct row one = {.decrefs = 1, .increfs = 1, .handoffs = 1, .retries = 1, .bounces = 1, .threads = 1};
+
+    return metric->of(&one) != 0;
+}
+
 static void refuse_together(struct doubt **doubts, const struct comparison *c)
 {
-    if (c->before->meta.mode != c->after->meta.mode || c->before->meta.mode != MODE_EXACT)
+    bool exact = c->before->meta.mode == MODE_EXACT;
+
+    if (c->before->meta.mode == c->after->meta.mode && !exact)
+        add(doubts, true, "both were recorded in mode %s, which does not count: record with --mode exact",
+            mode_name(c->before->meta.mode));
+    else if (c->before->meta.mode != c->after->meta.mode)
         add(doubts, true, "'%s' was recorded in mode %s and '%s' in mode %s", c->before_path,
             mode_name(c->before->meta.mode), c->after_path, mode_name(c->after->meta.mode));
+    if (exact && !is_counted(c->metric))
+        add(doubts, true, "'%s' is not counted in mode exact", c->metric->key);
     if (metric_has_increfs(c->metric) && !increfs_comparable(c->before, c->after))
         add(doubts, true,
             "'%s' needs the same increments counted on both sides, and they differ: compare decrefs, or record both with "
@@ -195,6 +210,29 @@ static void remark_durations(struct doubt **doubts, const struct comparison *c)
             number_duration(c->before->meta.duration_ns, a), number_duration(c->after->meta.duration_ns, b));
 }
 
+enum inlined { NO_INLINED, SOME_INLINED, ALL_INLINED };
+
+/* Which increments were counted where they are inlined: that is for who records to say. */
+static enum inlined inlined_of(const struct profile *profile)
+{
+    struct increments counted = increments_of(profile);
+
+    return !counted.inlined_armed                       ? NO_INLINED
+           : counted.inlined_armed >= counted.inlined ? ALL_INLINED
+                                                        : SOME_INLINED;
+}
+
+/* An object that one thread drops may be contended only because another one was seen to take it. */
+static void remark_increments(struct doubt **doubts, const struct comparison *c)
+{
+    enum inlined before = inlined_of(c->before), after = inlined_of(c->after);
+
+    if (before != after || (before == SOME_INLINED && !increfs_comparable(c->before, c->after)))
+        add(doubts, false,
+            "other inlined increments were counted (--increments): a row may be contended on one side only because a "
+            "second thread's increments were counted there");
+}
+
 static const char *only_version(const struct profile *profile)
 {
     return arrlenu(profile->targets) == 2 ? profile_string(profile, profile->targets[1].version) : "";
@@ -234,6 +272,7 @@ struct doubt *comparison_doubts(const struct comparison *c)
     remark_ends(&doubts, c->before, c->before_path);
     remark_ends(&doubts, c->after, c->after_path);
     remark_durations(&doubts, c);
+    remark_increments(&doubts, c);
     if (!c->metric->exact)
         add(&doubts, false, "'%s' differs from run to run of the same program", c->metric->key);
     return doubts;
