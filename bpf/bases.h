@@ -5,30 +5,30 @@
 #include "slots.h"
 #include "types.h"
 
-/* Whether an object's header can stand at address: flags and mutex bytes that a pointer's would not be. */
-static __always_inline int is_object_like(u64 address)
+/* Reads what lies at address. Whether it can be an object's header: flags and mutex bytes that a pointer's would not be. */
+static __always_inline int read_head(u64 address, u64 *head)
 {
-    u8 header[12];
-
-    if (!address || (address & 7) || bpf_probe_read_user(header, sizeof(header), (void *)address))
+    if (!address || bpf_probe_read_user(head, 32, (void *)address)) {
+        head[0] = head[1] = head[2] = head[3] = 0;
         return 0;
-    return header[9] == 0 && header[10] <= 3;
+    }
+    return !(address & 7) && (head[1] >> 8 & 0xff) == 0 && (head[1] >> 16 & 0xff) <= 3;
 }
 
-static __always_inline int has_type(const struct abi_layout *layout, u64 object, u64 type, u32 target)
+static __always_inline int has_type(const struct abi_layout *layout, u64 type, u32 target)
 {
     struct abi_type found = {};
 
-    if (!type || !is_object_like(object))
+    if (!type)
         return 0;
     find_type(type, target, layout, &found);
     return found.kind != ABI_KIND_NO_TYPE;
 }
 
 /* An interpreter frame starts with its code object, perhaps tagged. */
-static __always_inline int is_frame(const struct abi_layout *layout, u64 base, u64 code_type)
+static __always_inline int is_frame(const struct abi_layout *layout, u64 first, u64 code_type)
 {
-    u64 code = base ? read_u64(base) & ~(u64)layout->stackref_tag : 0;
+    u64 code = first & ~(u64)layout->stackref_tag;
 
     return code && code_type && read_u64(code + HEADER_TYPE) == code_type;
 }
@@ -49,29 +49,25 @@ static __always_inline void settle_variable(struct abi_key *key, struct bases *b
 __noinline int settle_base(struct abi_key *key, struct bases *bases, const struct abi_layout *layout,
                            u64 code_type)
 {
-    u64 type;
-
     if (!key || !bases || !layout)
         return 0;
-    type = bases->base && !bases->frame_only ? read_u64(bases->base + HEADER_TYPE) : 0;
-    key->base_type = type;
+    key->base_type = bases->head[3];
     key->how = ABI_HOW_BASE;
-    if (has_type(layout, bases->base, type, key->target))
+    if (bases->is_object && has_type(layout, bases->head[3], key->target))
         return 0;
     key->base_type = 0;
-    if (is_frame(layout, bases->base, code_type)) {
+    if (is_frame(layout, bases->head[0], code_type)) {
         settle_variable(key, bases, bases->base, layout);
         return 0;
     }
-    type = bases->outer ? read_u64(bases->outer + HEADER_TYPE) : 0;
-    key->base_type = type;
     key->how = ABI_HOW_OUTER;
-    if (has_type(layout, bases->outer, type, key->target))
+    if (read_head(bases->outer, bases->outer_head) && has_type(layout, bases->outer_head[3], key->target)) {
+        key->base_type = bases->outer_head[3];
         return 0;
-    key->base_type = 0;
+    }
     key->how = ABI_HOW_NONE;
     /* A frame's own pointer to its stack walks over its variables, too. */
-    if (bases->item && !bases->indexed && is_frame(layout, bases->outer, code_type))
+    if (bases->item && !bases->indexed && is_frame(layout, bases->outer_head[0], code_type))
         settle_variable(key, bases, bases->outer, layout);
     return 0;
 }
@@ -81,16 +77,14 @@ static __noinline int settle_behind(const struct hit *hit, const struct slot_in 
 {
     struct abi_key *key = &hit->scratch->key, *upper = &hit->scratch->upper;
     struct slot_in up = *in;
-    u64 object, type;
+    u64 head[4];
 
     *upper = *key;
     if (!climb_one(hit, upper, &up, in->slot->behind - 1) || !up.slot || up.frame_only)
         return 0;
-    object = locate_in(hit, &up, &up.slot->base);
-    type = object ? read_u64(object + HEADER_TYPE) : 0;
-    if (!has_type(hit->layout, object, type, key->target))
+    if (!read_head(locate_in(hit, &up, &up.slot->base), head) || !has_type(hit->layout, head[3], key->target))
         return 0;
-    upper->base_type = type;
+    upper->base_type = head[3];
     upper->how = ABI_HOW_BEHIND;
     *key = *upper;
     return 1;

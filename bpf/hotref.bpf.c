@@ -20,20 +20,19 @@ char LICENSE[] SEC("license") = "GPL";
 #define MERGED_ONE 7     /* ob_ref_shared: one reference, merged; dropping it ends the object */
 
 /* The row by the slot's object. Most often that is what it looks like, and its row is there already. */
-static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, struct slot_in *in, u32 which,
-                                                        int may_add)
+static __always_inline u32 find_row_by_slot(const struct hit *hit, struct slot_in *in, u32 which, int may_add)
 {
     struct bases *bases = &hit->scratch->bases;
     struct abi_key *key = &hit->scratch->key;
-    struct abi_row *row = 0;
+    u32 row = 0;
 
     __builtin_memset(bases, 0, sizeof(*bases));
-    bases->frame_only = in->frame_only;
     bases->base = locate_in(hit, in, &in->slot->base);
-    if (bases->base && !bases->frame_only) {
-        key->base_type = read_u64(bases->base + HEADER_TYPE);
+    bases->is_object = read_head(bases->base, bases->head) && !in->frame_only;
+    if (bases->is_object) {
+        key->base_type = bases->head[3];
         key->how = ABI_HOW_BASE;
-        row = find_row(hit, which, 0);
+        row = find_row(hit->scratch, hit->layout, which, 0);
     }
     if (row)
         return row;
@@ -45,7 +44,7 @@ static __always_inline struct abi_row *find_row_by_slot(const struct hit *hit, s
     in->frame = bases->frame;
     if (key->how == ABI_HOW_NONE || (ABI_HOW(key->how) == ABI_HOW_FRAME && !is_member(hit, in)))
         settle_code(hit->target, hit->layout, key, &hit->scratch->frame);
-    return find_row(hit, which, may_add);
+    return find_row(hit->scratch, hit->layout, which, may_add);
 }
 
 /* An object that ends with the first operation seen on it has nobody to fight with, and needs no row. */
@@ -103,7 +102,8 @@ static __always_inline void count(const struct hit *hit, struct slot_in *in, u32
     key->generation = 2 * object->life;
     if (!in->slot && !plain)
         settle_code(hit->target, hit->layout, key, &hit->scratch->frame);
-    row = in->slot ? find_row_by_slot(hit, in, which, !(flags & ENDING)) : find_row(hit, which, !(flags & ENDING));
+    row = row_at(which, in->slot ? find_row_by_slot(hit, in, which, !(flags & ENDING))
+                                 : find_row(hit->scratch, hit->layout, which, !(flags & ENDING)));
     if (!row && (flags & ENDING)) {
         keep(count_single(hit, object->type, flags));
         return;
@@ -134,24 +134,6 @@ static __always_inline void count(const struct hit *hit, struct slot_in *in, u32
     }
 }
 
-/* Takes part in the rows that are written to now: the user side waits for whoever took part in the others. */
-static __always_inline struct in_flight *enter_rows(u32 *which)
-{
-    u32 zero = 0;
-    struct in_flight *mine = bpf_map_lookup_elem(&in_flight, &zero);
-
-    if (!mine)
-        return 0;
-    *which = active_rows & 1;
-    __sync_fetch_and_add(&mine->writers[*which & 1], 1);
-    if ((active_rows & 1) != *which) {
-        __sync_fetch_and_add(&mine->writers[*which & 1], -1);
-        *which ^= 1;
-        __sync_fetch_and_add(&mine->writers[*which & 1], 1);
-    }
-    return mine;
-}
-
 static __always_inline const struct abi_site *find_site(u32 site)
 {
     u32 binary = ABI_SITE_BINARY(site), number = ABI_SITE_NUMBER(site);
@@ -174,20 +156,17 @@ static __always_inline int begin_hit(struct hit *hit, u64 cookie, u32 tgid)
         count_stat(ABI_STAT_OWNER_INCREFS, 1);
         return 0;
     }
-    hit->bias = hit->target->bias;
     hit->layout = bpf_map_lookup_elem(&layouts, &hit->target->layout);
-    hit->stack = hit->ctx->rsp;
     return !!hit->layout;
 }
 
-static __always_inline void take_hit(struct hit *hit, u64 cookie, u32 tid)
+static __always_inline void take_hit(struct hit *hit, u64 cookie, u32 tid, u32 which)
 {
     struct scratch *scratch = hit->scratch;
     struct abi_key *key = &scratch->key;
     struct slot_in in = {};
-    struct in_flight *mine;
-    u32 which = 0;
 
+    scratch->bias = hit->target->bias;
     if (ABI_SITE_BINARY(ABI_COOKIE_SITE(cookie)) != hit->target->binary) {
         /* Until the user side has told of new mappings, where others were before. */
         if (!find_module(hit->number, hit->ctx->rip, &scratch->module) ||
@@ -195,25 +174,21 @@ static __always_inline void take_hit(struct hit *hit, u64 cookie, u32 tid)
             count_stat(ABI_STAT_LOST, is_operation(hit));
             return;
         }
-        hit->bias = scratch->module.bias;
+        scratch->bias = scratch->module.bias;
     }
     copy_regs(hit);
     __builtin_memset(key, 0, sizeof(*key));
     key->target = hit->number;
     key->site = ABI_COOKIE_SITE(cookie);
     key->tid = tid;
-    key->object = locate(hit, &hit->site->object) + hit->site->adjust;
+    key->object = locate_fast(scratch, &hit->site->object) + hit->site->adjust;
     if (!plain && hit->site->argument != ABI_NO_ARGUMENT) {
         keep(climb(hit, key, &in));
     } else if (!plain && (hit->site->slot.base.place || hit->site->slot.outer.place || hit->site->slot.behind)) {
         in.slot = &hit->site->slot;
         in.frame_only = hit->site->frame_only;
     }
-    mine = enter_rows(&which);
-    if (!mine)
-        return;
     count(hit, &in, which);
-    __sync_fetch_and_add(&mine->writers[which & 1], -1);
 }
 
 SEC("uprobe")
@@ -221,16 +196,17 @@ int on_operation(struct pt_regs *ctx)
 {
     u64 cookie = bpf_get_attach_cookie(ctx), id = bpf_get_current_pid_tgid();
     struct hit hit = {.ctx = ctx};
+    u32 which = 0;
 
     if (plain == 2 || !begin_hit(&hit, cookie, id >> 32))
         return 0;
-    hit.scratch = take_scratch((u32)id);
+    hit.scratch = take_scratch((u32)id, &which);
     if (!hit.scratch) {
         count_stat(ABI_STAT_LOST, is_operation(&hit));
         return 0;
     }
-    take_hit(&hit, cookie, (u32)id);
-    *(volatile u64 *)&hit.scratch->taken = 0;
+    take_hit(&hit, cookie, (u32)id, which);
+    give_back(hit.scratch);
     return 0;
 }
 

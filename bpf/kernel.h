@@ -32,6 +32,7 @@ struct bpf_raw_tracepoint_args {
 #define BPF_RB_NO_WAKEUP 1
 #define BPF_RB_FORCE_WAKEUP 2
 #define BPF_RB_AVAIL_DATA 0
+#define BPF_F_MMAPABLE (1u << 10)
 #define BPF_F_INNER_MAP (1u << 12)
 enum bpf_map_type {
     BPF_MAP_TYPE_HASH = 1,
@@ -46,6 +47,7 @@ enum bpf_map_type {
 struct pt_regs {
     u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi, orig_rax, rip, cs, flags, rsp, ss;
 };
+#define REG_RSP 19 /* of these */
 #define X86_FLAGS_ZF 0x40
 
 /* include/uapi/linux/bpf_perf_event.h */

@@ -16,7 +16,7 @@ const volatile u32 plain = 0;     /* 1: count per object only; 2: do nothing at 
 const volatile u32 full_at = ABI_ROWS / 4;
 const volatile u32 stack_period = 97; /* in each row the stack is looked at once in so many operations; 0: never */
 
-/* Which of the two row maps is written to; the user side flips it and takes the other one. */
+/* Which half of the rows is written to; the user side flips it and takes the other one. */
 volatile u32 active_rows;
 
 /* Tables of one binary, of whatever size it needs: added while others are in use. */
@@ -91,12 +91,14 @@ struct {
     __array(values, struct module_table);
 } modules SEC(".maps");
 
+/* A hash table of our own, see rows.h: at every hit the kernel's would cost a good part of the trap. */
 struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, ABI_ROWS);
-    __type(key, struct abi_key);
-    __type(value, struct abi_row);
-} rows_0 SEC(".maps"), rows_1 SEC(".maps");
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 2 * ABI_ROWS);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, u32);
+    __type(value, struct abi_row_slot);
+} rows SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
@@ -159,17 +161,13 @@ struct {
     __type(value, struct at_address);
 } addresses SEC(".maps");
 
-/* Programs that are writing to rows_0 and rows_1 right now, and rows made since the start. */
-struct in_flight {
-    u64 writers[2];
-    u64 rows;
-};
+/* Rows made since the start, on each CPU. */
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
     __type(key, u32);
-    __type(value, struct in_flight);
-} in_flight SEC(".maps");
+    __type(value, u64);
+} rows_made SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);

@@ -6,7 +6,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-static __always_inline u64 read_u64(u64 address)
+__noinline u64 read_u64(u64 address)
 {
     u64 value = 0;
 
@@ -23,7 +23,7 @@ static __always_inline u64 read_u64(u64 address)
  * takes depends on that. They check pointers that cannot be NULL because the verifier does not know it.
  */
 
-static __always_inline u32 read_u32(u64 address)
+__noinline u32 read_u32(u64 address)
 {
     u32 value = 0;
 

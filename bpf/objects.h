@@ -84,24 +84,13 @@ static __always_inline u64 life_at(struct at_address *here, u64 address, u64 own
     return here->life;
 }
 
-__noinline int read_object(u64 address, struct object *object)
+static __always_inline int read_object(u64 address, struct object *object)
 {
-    u64 raw[8];
-
-    if (!object)
-        return -1;
-    __builtin_memset(object, 0, sizeof(*object));
-    if (bpf_probe_read_user(raw, sizeof(raw), (void *)address)) {
-        /* The last object of a mapping may be shorter than that. */
-        __builtin_memset(raw, 0, sizeof(raw));
-        if (bpf_probe_read_user(raw, 32, (void *)address))
-            return -1;
-    }
-    object->owner = raw[0];
-    object->shared = raw[2];
-    object->type = raw[3];
-    __builtin_memcpy(object->words, raw + 4, sizeof(object->words));
-    return 0;
+    if (!bpf_probe_read_user(object, 64, (void *)address))
+        return 0;
+    /* The last object of a mapping may be shorter than that. */
+    __builtin_memset(object, 0, 64);
+    return bpf_probe_read_user(object, 32, (void *)address) ? -1 : 0;
 }
 
 #endif

@@ -87,7 +87,7 @@ static __always_inline void add_sample(const struct hit *hit, struct slot_in *in
     key->generation = 2 * object->life;
     if (!in->slot)
         settle_code(hit->target, hit->layout, key, &hit->scratch->frame);
-    row = in->slot ? find_row_by_slot(hit, in, which, 1) : find_row(hit, which, 1);
+    row = row_at(which, in->slot ? find_row_by_slot(hit, in, which, 1) : find_row(hit->scratch, hit->layout, which, 1));
     if (!row) {
         count_stat(ABI_STAT_LOST, 1);
         return;
@@ -105,12 +105,11 @@ static __always_inline void add_sample(const struct hit *hit, struct slot_in *in
     send_stack(key, row, hit->target, hit->layout, &hit->scratch->frame);
 }
 
-static __always_inline void take_sample(struct hit *hit, u32 site, u32 tid)
+static __always_inline void take_sample(struct hit *hit, u32 site, u32 tid, u32 which)
 {
     struct abi_key *key = &hit->scratch->key;
     struct slot_in in = {};
-    struct in_flight *mine;
-    u32 which = 0;
+    u64 head[4];
 
     hit->site = find_site(site);
     hit->layout = bpf_map_lookup_elem(&layouts, &hit->target->layout);
@@ -120,8 +119,8 @@ static __always_inline void take_sample(struct hit *hit, u32 site, u32 tid)
     key->target = hit->number;
     key->site = site;
     key->tid = tid;
-    key->object = locate(hit, &hit->site->object) + hit->site->adjust;
-    if (!is_object_like(key->object))
+    key->object = locate(hit->scratch, &hit->site->object) + hit->site->adjust;
+    if (!read_head(key->object, head))
         return;
     if (hit->site->argument != ABI_NO_ARGUMENT) {
         keep(climb(hit, key, &in));
@@ -129,11 +128,7 @@ static __always_inline void take_sample(struct hit *hit, u32 site, u32 tid)
         in.slot = &hit->site->slot;
         in.frame_only = hit->site->frame_only;
     }
-    mine = enter_rows(&which);
-    if (!mine)
-        return;
     add_sample(hit, &in, which);
-    __sync_fetch_and_add(&mine->writers[which & 1], -1);
 }
 
 #define USER_MODE 3 /* privilege bits of cs: arch/x86/include/asm/segment.h */
@@ -144,6 +139,7 @@ static __always_inline void look_at_sample(struct bpf_perf_event_data *ctx, u32 
     struct hit hit = {.number = number, .target = target};
     u64 address = ctx->regs.rip;
     struct scratch *scratch;
+    u32 which = 0;
     s64 site;
 
     if (!target || !target->live)
@@ -151,21 +147,21 @@ static __always_inline void look_at_sample(struct bpf_perf_event_data *ctx, u32 
     __sync_fetch_and_add(&target->samples, 1);
     if ((ctx->regs.cs & USER_MODE) != USER_MODE)
         return;
-    scratch = hit.scratch = take_scratch(tid);
+    scratch = hit.scratch = take_scratch(tid, &which);
     if (!scratch) {
         count_stat(ABI_STAT_LOST, 1);
         return;
     }
     if (find_code(hit.target, number, address, &scratch->module)) {
-        hit.bias = scratch->module.bias;
-        site = find_span(scratch->module.binary, address - hit.bias);
+        scratch->bias = scratch->module.bias;
+        site = find_span(scratch->module.binary, address - scratch->bias);
         if (site >= 0) {
             copy_sampled_regs(scratch, ctx);
-            hit.stack = ctx->regs.rsp;
-            take_sample(&hit, ABI_SITE(scratch->module.binary, site), tid);
+            scratch->stack = ctx->regs.rsp;
+            take_sample(&hit, ABI_SITE(scratch->module.binary, site), tid, which);
         }
     }
-    *(volatile u64 *)&scratch->taken = 0;
+    give_back(scratch);
 }
 
 SEC("perf_event")

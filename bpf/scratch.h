@@ -7,13 +7,15 @@
 #include <bpf/bpf_helpers.h>
 
 #include "abi.h"
+#include "maps.h"
 
 struct object {
-    u64 life;
-    u64 owner;
+    u64 owner;            /* its beginning, as it lies in memory */
+    u64 flags;
     u64 shared;
     u64 type;
     u64 words[4];         /* object + 32 .. object + 64 */
+    u64 life;
     struct abi_type found; /* what find_type() says of its type */
 };
 
@@ -31,7 +33,8 @@ struct frame {
 /* Where a slot's object may be; see struct abi_slot. */
 struct bases {
     u64 base, outer;
-    u64 frame_only;
+    u64 head[4], outer_head[4]; /* what lies there: an object's header, or the beginning of a frame */
+    u64 is_object;        /* base looks like one */
     u64 item;             /* address of the item, or how many bytes behind base it is, if indexed; 0: not known */
     u64 indexed;
     u64 frame;            /* found: that base is, or outer */
@@ -46,11 +49,12 @@ struct bases {
 #define SCRATCH_TRIES 16
 #define SCRATCH_REGS 32   /* a power of two, more than struct pt_regs has */
 struct scratch {
-    u64 taken;
+    u64 writes;           /* 0: it is free; else 1 + the half of the rows that is written to, for which the user side waits */
     u64 regs[SCRATCH_REGS];
+    u64 stack;            /* rsp at the probe */
+    u64 bias;             /* of the file that the probe lies in */
     struct abi_key key, upper;
     struct object object;
-    struct abi_row row;
     struct abi_cold_key cold;
     struct abi_module module;
     struct frame frame;
@@ -59,11 +63,13 @@ struct scratch {
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, SCRATCHES);
+    __uint(map_flags, BPF_F_MMAPABLE);
     __type(key, u32);
     __type(value, struct scratch);
 } scratches SEC(".maps");
 
-static __always_inline struct scratch *take_scratch(u32 tid)
+/* Which half of the rows this hit writes to, *which, is written down in the scratch before anything is written there. */
+static __always_inline struct scratch *take_scratch(u32 tid, u32 *which)
 {
     u32 i, at;
 
@@ -72,10 +78,22 @@ static __always_inline struct scratch *take_scratch(u32 tid)
 
         at = (tid + i) & (SCRATCHES - 1);
         scratch = bpf_map_lookup_elem(&scratches, &at);
-        if (scratch && __sync_val_compare_and_swap(&scratch->taken, 0, 1) == 0)
-            return scratch;
+        *which = active_rows & 1;
+        if (!scratch || __sync_val_compare_and_swap(&scratch->writes, 0, 1 + *which))
+            continue;
+        if ((active_rows & 1) != *which) { /* the user side may have looked already */
+            *which ^= 1;
+            __sync_lock_test_and_set(&scratch->writes, 1 + *which);
+        }
+        return scratch;
     }
     return 0;
+}
+
+static __always_inline void give_back(struct scratch *scratch)
+{
+    asm volatile("" : : : "memory");
+    *(volatile u64 *)&scratch->writes = 0;
 }
 
 #endif

@@ -12,17 +12,10 @@ struct hit {
     const struct abi_site *site;
     const struct abi_target *target;
     const struct abi_layout *layout;
-    u64 stack;
-    u64 bias;             /* of the file that the probe lies in */
     u32 number;           /* of the target */
 };
 
 /* Registers by number: from a copy, as the verifier wants ctx to be read at constant offsets. */
-static __always_inline u64 reg_at(const struct hit *hit, u32 offset)
-{
-    return hit->scratch->regs[(offset >> 3) & (SCRATCH_REGS - 1)];
-}
-
 static __always_inline void copy_regs(struct hit *hit)
 {
     u32 i;
@@ -30,34 +23,48 @@ static __always_inline void copy_regs(struct hit *hit)
 #pragma unroll
     for (i = 0; i < sizeof(struct pt_regs) / sizeof(u64); i++)
         hit->scratch->regs[i] = ((volatile u64 *)hit->ctx)[i];
+    hit->scratch->stack = hit->scratch->regs[REG_RSP];
 }
 
 /* A location in the frame of the probe itself. */
-static __always_inline u64 locate(const struct hit *hit, const struct abi_location *location)
+__noinline u64 locate(const struct scratch *scratch, const struct abi_location *location)
 {
+    if (!scratch || !location)
+        return 0;
     switch (location->place) {
     case ABI_PLACE_REG:
     case ABI_PLACE_INDEX:
-        return reg_at(hit, location->where);
+        return scratch->regs[(location->where >> 3) & (SCRATCH_REGS - 1)];
     case ABI_PLACE_STACK:
-        return read_u64(hit->stack + location->offset);
+        return read_u64(scratch->stack + location->offset);
     case ABI_PLACE_FIXED:
-        return hit->bias + location->offset;
+        return scratch->bias + location->offset;
     default:
         return 0;
     }
 }
 
-/* A location in the frame of the probe's caller, whose rsp before the call was base and whose file is loaded at bias. */
-static __always_inline u64 locate_1(const struct hit *hit, const struct abi_location *location, u64 base, u64 bias)
+/* Most often it is a register, which is not worth a call. */
+static __always_inline u64 locate_fast(const struct scratch *scratch, const struct abi_location *location)
 {
+    if (location->place == ABI_PLACE_REG)
+        return scratch->regs[(location->where >> 3) & (SCRATCH_REGS - 1)];
+    return locate(scratch, location);
+}
+
+/* A location in the frame of the caller of a probe whose own frame is given; the caller's rsp before the call was base, and
+ * its file is loaded at bias. */
+__noinline u64 locate_1(const struct scratch *scratch, const struct abi_location *location, const struct abi_frame *frame,
+                        u64 base, u64 bias)
+{
+    if (!scratch || !location || !frame)
+        return 0;
     if (location->place == ABI_PLACE_REG || location->place == ABI_PLACE_INDEX)
-        return location->where < ABI_SAVED ? locate(hit, &hit->site->frame.saved[location->where]) : 0;
+        return location->where < ABI_SAVED ? locate_fast(scratch, &frame->saved[location->where]) : 0;
     if (location->place == ABI_PLACE_STACK)
         return read_u64(base + location->offset);
     return location->place == ABI_PLACE_FIXED ? bias + location->offset : 0;
 }
-
 
 /* The module of a target that holds address: 1 if there is one. */
 __noinline int find_module(u32 target, u64 address, struct abi_module *found)
@@ -95,28 +102,35 @@ static __always_inline int find_code(const struct abi_target *target, u32 number
     return 1;
 }
 
-/* bias: of the file that the caller lies in, if there is one. */
-static __always_inline const struct abi_caller *find_caller(const struct hit *hit, u64 returns_to, u64 *bias)
+/* Which call site returns there: binary << 32 | its number + 1, or 0. bias: of the file that it lies in, if there is one. */
+__noinline u64 find_caller_number(const struct abi_target *target, u32 number, u64 returns_to, u64 *bias)
 {
     struct abi_module code = {};
     struct abi_caller_chunk *chunk;
-    struct abi_caller *caller;
     void *table;
     u32 at;
 
-    if (!find_code(hit->target, hit->number, returns_to, &code) ||
+    if (!target || !bias || !find_code(target, number, returns_to, &code) ||
         !(table = bpf_map_lookup_elem(&caller_chunks, &code.binary)))
         return 0;
     *bias = code.bias;
     at = (u32)((returns_to - code.start) >> 2) / ABI_CALLER_CHUNK;
     chunk = bpf_map_lookup_elem(table, &at);
-    if (!chunk)
-        return 0;
-    at = chunk->index[((returns_to - code.start) >> 2) & (ABI_CALLER_CHUNK - 1)];
-    if (at-- == 0 || !(table = bpf_map_lookup_elem(&callers, &code.binary)))
+    at = chunk ? chunk->index[((returns_to - code.start) >> 2) & (ABI_CALLER_CHUNK - 1)] : 0;
+    return at ? (u64)code.binary << 32 | at : 0;
+}
+
+static __always_inline const struct abi_caller *find_caller(const struct hit *hit, u64 returns_to, u64 *bias)
+{
+    u64 found = find_caller_number(hit->target, hit->number, returns_to, bias);
+    u32 binary = found >> 32, at = (u32)found - 1;
+    struct abi_caller *caller;
+    void *table;
+
+    if (!found || !(table = bpf_map_lookup_elem(&callers, &binary)))
         return 0;
     caller = bpf_map_lookup_elem(table, &at);
-    return caller && caller->returns_to + code.bias == returns_to ? caller : 0;
+    return caller && caller->returns_to + *bias == returns_to ? caller : 0;
 }
 
 /* The slot that a hit goes by, and the frames that its places lie in. */
@@ -134,17 +148,17 @@ struct slot_in {
 static __always_inline u64 locate_in(const struct hit *hit, const struct slot_in *in,
                                      const struct abi_location *location)
 {
+    const struct scratch *scratch = hit->scratch;
+
     if (in->level == 0)
-        return locate(hit, location);
-    if (in->level == 1)
-        return locate_1(hit, location, in->base, in->bias);
-    if (!in->first)
+        return locate_fast(scratch, location);
+    if (in->level == 2 && !in->first)
         return 0;
-    if (location->place == ABI_PLACE_REG || location->place == ABI_PLACE_INDEX)
-        return location->where < ABI_SAVED
-                   ? locate_1(hit, &in->first->frame.saved[location->where], in->first_base, in->first_bias)
-                   : 0;
-    return locate_1(hit, location, in->base, in->bias);
+    if (in->level == 2 && (location->place == ABI_PLACE_REG || location->place == ABI_PLACE_INDEX))
+        return location->where < ABI_SAVED ? locate_1(scratch, &in->first->frame.saved[location->where],
+                                                      &hit->site->frame, in->first_base, in->first_bias)
+                                           : 0;
+    return locate_1(scratch, location, &hit->site->frame, in->base, in->bias);
 }
 
 /* On to the caller, where the slot of what this function got as an argument may be. Returns 0 where that call site is
@@ -152,7 +166,7 @@ static __always_inline u64 locate_in(const struct hit *hit, const struct slot_in
 static __always_inline int climb_one(const struct hit *hit, struct abi_key *key, struct slot_in *in, u32 argument)
 {
     const struct abi_caller *caller = in->caller;
-    u64 at = in->level ? in->base : hit->stack;
+    u64 at = in->level ? in->base : hit->scratch->stack;
     s32 depth = caller ? caller->frame.depth : hit->site->frame.depth;
 
     if (in->level >= 2 || depth < 0 || (in->level && !caller))

@@ -213,6 +213,14 @@ struct abi_row {
 
 #define ABI_SEVERAL 0xffffffffu
 
+/* An element of one of the two halves of the map of rows, ABI_ROWS each. */
+enum abi_slot_state { ABI_SLOT_FREE = 0, ABI_SLOT_TAKEN = 1, ABI_SLOT_ROW = 2 };
+struct abi_row_slot {
+    struct abi_key key;
+    struct abi_row row;
+    u64 state;            /* enum abi_slot_state: key and row count once it is ABI_SLOT_ROW */
+};
+
 /* Types, too, come to stand where others stood: which one it is, from 0. */
 #define ABI_LIFE_OF_TYPE(number) ((u64)(number) << 32)
 #define ABI_TYPE_NUMBER(row) ((u32)((row)->life >> 32))
@@ -412,6 +420,7 @@ _Static_assert(sizeof(struct abi_module) == 32, "abi");
 _Static_assert(sizeof(struct abi_key) == 64, "abi");
 _Static_assert(sizeof(struct abi_span) == 8, "abi");
 _Static_assert(sizeof(struct abi_row) == 96, "abi");
+_Static_assert(sizeof(struct abi_row_slot) == 64 + 96 + 8, "abi");
 _Static_assert(sizeof(struct abi_cold_key) == 56, "abi");
 _Static_assert(sizeof(struct abi_type) == 24, "abi");
 _Static_assert(sizeof(struct abi_text) == 168, "abi");

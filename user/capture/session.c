@@ -4,10 +4,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <fnmatch.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -183,6 +185,9 @@ static struct scan *scan_meanwhile(struct session *session, const struct elf_fil
                                 session->mode == SESSION_SAMPLE, NULL};
 
     do_meanwhile(session, run_scan, &scanning);
+    /* What it took, programs and rows need next. */
+    elf_file_rest(file);
+    malloc_trim(0);
     return scanning.scan;
 }
 
@@ -405,27 +410,34 @@ static int take_event(void *context, void *data, size_t size)
     return 0;
 }
 
-/* Waits until nobody writes to the rows that BPF does not start on any more. */
-static void await_writers(struct session_bpf *bpf, uint32_t which)
+/* Maps the elements from `first` on of an array map that is made for it. NULL with a failure. */
+static void *map_elements(const struct bpf_map *map, size_t first, size_t count)
 {
-    struct in_flight {
-        uint64_t writers[2], rows;
-    };
-    int cpus = libbpf_num_possible_cpus(), map = bpf_map__fd(bpf->skeleton->maps.in_flight);
-    struct in_flight *each = calloc(cpus, sizeof(*each));
-    uint32_t zero = 0;
-    uint64_t writing;
+    size_t size = (bpf_map__value_size(map) + 7) & ~(size_t)7;
+    void *elements =
+        mmap(NULL, size * count, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), (off_t)(size * first));
 
-    do {
-        writing = 0;
-        if (bpf_map_lookup_elem(map, &zero, each))
-            break;
-        for (int i = 0; i < cpus; i++)
-            writing += each[i].writers[which];
-        if (writing)
+    if (elements != MAP_FAILED)
+        return elements;
+    fail_errno("cannot read the BPF map '%s'", bpf_map__name(map));
+    return NULL;
+}
+
+/* Waits until nobody writes to the half of the rows that BPF does not start on any more. */
+static int await_writers(struct session_bpf *bpf, uint32_t which)
+{
+    const struct bpf_map *map = bpf->skeleton->maps.scratches;
+    size_t size = (bpf_map__value_size(map) + 7) & ~(size_t)7, count = bpf_map__max_entries(map);
+    char *scratches = map_elements(map, 0, count);
+
+    if (!scratches)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        while (*(volatile uint64_t *)(scratches + size * i) == 1 + which)
             usleep(100);
-    } while (writing);
-    free(each);
+    }
+    munmap(scratches, size * count);
+    return 0;
 }
 
 /* Empties a hash map, a batch at a time, into take(). */
@@ -456,10 +468,21 @@ static int take_all(struct bpf_map *map, void *take(struct collector *, const vo
     return status;
 }
 
-static void *take_row(struct collector *collector, const void *key, const void *value)
+/* Empties a half of the rows. */
+static int take_half(struct session *session, uint32_t half)
 {
-    collect_row(collector, key, value);
-    return NULL;
+    struct abi_row_slot *slots = map_elements(session->bpf->skeleton->maps.rows, half * (size_t)ABI_ROWS, ABI_ROWS);
+
+    if (!slots)
+        return -1;
+    for (size_t i = 0; i < ABI_ROWS; i++) {
+        if (slots[i].state != ABI_SLOT_ROW)
+            continue;
+        collect_row(&session->collector, &slots[i].key, &slots[i].row);
+        slots[i].state = ABI_SLOT_FREE;
+    }
+    munmap(slots, ABI_ROWS * sizeof(*slots));
+    return 0;
 }
 
 static void *take_cold(struct collector *collector, const void *key, const void *value)
@@ -478,8 +501,7 @@ static int take_rows(struct session *session)
     bpf->active ^= 1;
     bpf->skeleton->bss->active_rows = bpf->active;
     __sync_synchronize();
-    await_writers(bpf, taken);
-    status = take_all(taken ? bpf->skeleton->maps.rows_1 : bpf->skeleton->maps.rows_0, take_row, &session->collector);
+    status = await_writers(bpf, taken) || take_half(session, taken) ? -1 : 0;
     collect_trim(&session->collector, MOST_ROWS);
     bpf->full = false;
     return status;
