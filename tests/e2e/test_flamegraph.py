@@ -55,6 +55,12 @@ def deep(recorder, plain_python):
     return recorded(recorder, plain_python, workload("stacks.py"), "--iterations", str(ITERATIONS), "--case", "recursion")
 
 
+@pytest.fixture(scope="module")
+def plain(recorder, plain_python):
+    """The same as `nested`, where its objects are immortal."""
+    return recorded(recorder, plain_python, workload("nested.py"), "--iterations", str(ITERATIONS))
+
+
 def changed(profile, path, names):
     """The profile with an object of each name, contended through a field of that name in a C function of that name."""
     magic, schema, sections = unpacked(profile.read_bytes())
@@ -347,6 +353,72 @@ def test_a_hundred_thousand_rows(driver, recorder, nested, folder):
     assert "[smaller ones]" in graph.data["texts"]
     assert graph.all(".rest")
     graph.search("object 99999")
+    assert graph.said_and_asked() == ([], [graph.url])
+
+
+# Two profiles.
+
+def differences(recorder, before, after, form, *options):
+    status, stdout, stderr = recorder("diff", before, after, "-f", form, *options)
+    assert (status, stderr) == (0, "")
+    return stdout
+
+
+def test_folded_stacks_of_two_profiles_have_both_values(recorder, nested, plain):
+    rows = json.loads(differences(recorder, nested, plain, "json", "--all"))["rows"]
+    lines = [re.fullmatch(r"(.*) (\d+) (\d+)", line) for line in
+             differences(recorder, nested, plain, "folded").removesuffix("\n").split("\n")]
+
+    assert sum(int(line[2]) for line in lines) == sum(row["before"]["value"] for row in rows if row["before"])
+    assert sum(int(line[3]) for line in lines) == sum(row["after"]["value"] for row in rows if row["after"])
+    hottest, = [line for line in lines if line[1].endswith(f"func (nested.py);func_clear;{HOTTEST}")]
+    assert int(hottest[2]) >= 2 * ITERATIONS and int(hottest[3]) == 0
+
+
+def test_folded_stacks_of_two_profiles_in_shares(recorder, nested, plain):
+    lines = differences(recorder, nested, nested, "folded", "--normalize").splitlines()
+    assert lines and all(re.fullmatch(r".* (\d+\.\d+) \1", line) for line in lines)
+
+
+def test_what_changed_is_shown_both_ways(driver, recorder, nested, plain, folder):
+    path = folder / "changed.html"
+    differences(recorder, nested, plain, "flamegraph", "-o", path)
+    verdict = json.loads(differences(recorder, nested, plain, "json"))["verdict"]
+    graph = FlameGraph(driver, path)
+
+    def lay_out(side):
+        graph.run("const list = document.getElementById('layout'); list.value = arguments[0];"
+                  " list.dispatchEvent(new Event('change'))", side)
+
+    assert graph.text("h1") == verdict
+    lay_out("before")
+    gone = graph.frame(HOTTEST)
+    assert gone.get_attribute("class").split()[1] == "shrank"
+    assert gone.get_attribute("aria-label").endswith("→ 0 decrefs, gone")
+    graph.hover(gone)
+    assert re.search(r"decrefs1\d,\d{3} → 0 \(gone\)", graph.tip)
+    lay_out("after")
+    assert not any(label.startswith(HOTTEST) for _, label in graph.frames())
+    lay_out("both")
+    assert graph.frame(HOTTEST)
+    assert graph.texts("thead th")[1:4] == ["BEFORE", "AFTER", "CHANGE"]
+    line, = [line for line in graph.texts("tbody tr") if "function.func_builtins" in line]
+    assert "gone" in line
+    assert graph.said_and_asked() == ([], [graph.url])
+
+    differences(recorder, plain, nested, "flamegraph", "-o", path)
+    graph = FlameGraph(driver, path)
+    assert graph.frame(HOTTEST).get_attribute("class").split()[1] == "grew"
+    assert graph.frame(HOTTEST).get_attribute("aria-label").endswith("decrefs, new")
+
+
+def test_a_profile_has_not_changed_from_itself(driver, recorder, nested, folder):
+    path = folder / "same.html"
+    differences(recorder, nested, nested, "flamegraph", "-o", path, "--normalize=time")
+    graph = FlameGraph(driver, path)
+
+    assert set(graph.run("return [...document.querySelectorAll('.frame[aria-label]')].map(frame => frame.classList[1])")) == {"same"}
+    assert graph.frames()[0][1].endswith(" decrements a second, same")
     assert graph.said_and_asked() == ([], [graph.url])
 
 

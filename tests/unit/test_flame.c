@@ -131,7 +131,7 @@ static void a_key_says_what_is_weighed_and_nothing_is_no_line(void **state)
     text = folded(p, &(struct emit_options){.key = metric_find("handoffs")});
     assert_string_equal(text, "[no Python stack seen];func_dealloc;list item (dict d) 3\n");
     free(text);
-    assert_null(stack_metric(metric_find("threads")));
+    assert_null(stack_metric(metric_find("threads"), false));
     assert_non_null(strstr(last_failure(), "'threads'"));
     profile_free(p);
 }
@@ -173,7 +173,7 @@ static void two_profiles_meet_in_the_frames_that_they_share(void **state)
     sample_stack(after, object, FIELD, 1, "/new/a.py", "main", 2, "a", 3);
     add(flame, 0, before);
     add(flame, 1, after);
-    assert_int_equal(folded_print(flame, metric_find("ops"), true, out), 0);
+    assert_int_equal(folded_print(flame, metric_find("ops"), 2, (double[]){0, 0}, out), 0);
     fclose(out);
     assert_string_equal(text, "[no Python stack seen];func_dealloc;list item (dict new) 0 6\n"
                               "main (a.py);a (a.py);func_dealloc;list item (dict d) 100 20\n");

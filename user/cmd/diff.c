@@ -231,6 +231,8 @@ const struct command command_diff = {
             "  -f, --format FORMAT  table: verdict and what differs, for people (default)\n"
             "                       json: one object with everything\n"
             "                       csv: a line for each row, as RFC 4180 says\n"
+            "                       flamegraph: one page of HTML for a browser: red for more, blue for less\n"
+            "                       folded: stacks with both values, as difffolded.pl writes them\n"
             "  -o, --output FILE    where to write (default: stdout); no symbolic link is followed\n"
             "  -k, --sort KEY       what to compare: decrefs (default: all are counted, and equal runs have equal ones),\n"
             "                       ops, increfs, threads, handoffs, retries or bounces\n"

@@ -4,7 +4,8 @@
 
 #include "util/array.h"
 
-const struct diff_emitter *const diff_emitters[] = {&diff_table, &diff_json, &diff_csv, NULL};
+const struct diff_emitter *const diff_emitters[] = {&diff_table,  &diff_json,       &diff_csv,
+                                                      &diff_folded, &diff_flamegraph, NULL};
 
 const struct diff_emitter *diff_emitter_find(const char *name)
 {

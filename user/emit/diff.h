@@ -12,7 +12,7 @@ struct diff_emitter {
     int (*emit)(const struct diff *diff, const struct emit_options *options, FILE *out);
 };
 
-extern const struct diff_emitter diff_table, diff_json, diff_csv;
+extern const struct diff_emitter diff_table, diff_json, diff_csv, diff_folded, diff_flamegraph;
 extern const struct diff_emitter *const diff_emitters[];        /* ends with NULL */
 const struct diff_emitter *diff_emitter_find(const char *name); /* NULL if there is none */
 

@@ -110,15 +110,9 @@ static void print_values(FILE *out, const struct flamegraph *graph, const struct
 static void print_counts(FILE *out, const struct flamegraph *graph, const struct flame_node *node)
 {
     for (unsigned side = 0; side < graph->sides; side++) {
-        const struct flame_counts *own = &node->own[side];
-        struct row row = {.decrefs = own->decrefs,
-                          .increfs = own->increfs,
-                          .handoffs = own->handoffs,
-                          .retries = own->retries,
-                          .bounces = own->bounces};
-
-        fputc_unlocked(',', out);
-        print_values(out, graph, &row);
+        for (size_t i = 0; i < arrlenu(graph->offered); i++)
+            fprintf(out, "%s%llu", i ? "," : ",[", (unsigned long long)flame_weight(&node->own[side], graph->offered[i]));
+        fputc_unlocked(']', out);
     }
 }
 
@@ -163,6 +157,8 @@ static void print_row(FILE *out, const struct flamegraph *graph, const struct fl
 {
     const struct row *row = pair->sides[1] ? pair->sides[1] : pair->sides[0];
     const struct remedy *remedy = remedy_of(row);
+    struct stall stall = row_stall(row);
+    char text[STALL_TEXT];
 
     fprintf(out, "{\"remedy\":%d", remedy ? (int)number_of(remedies, remedy) : -1);
     print_member(out, "type", pair->type);
@@ -171,6 +167,8 @@ static void print_row(FILE *out, const struct flamegraph *graph, const struct fl
     print_member(out, "function", row->where);
     print_member(out, "place", row->place);
     print_member(out, "owner", row->owner);
+    if (row->sampled)
+        print_member(out, "stall", stall_text(&stall, text));
     print_texts(out, "names", row->thread_names, row->name_count);
     for (unsigned side = 0; side < graph->sides; side++) {
         fputs_unlocked(side ? "," : ",\"values\":[", out);
@@ -253,7 +251,7 @@ void flamegraph_note_subject(struct flamegraph *graph, const struct profile *pro
 
     if (!out)
         return;
-    fprintf(out, "%s%sexact counts", before, *before ? ": " : "");
+    fprintf(out, "%s%s%s", before, *before ? ": " : "", is_sampled(profile) ? "samples" : "exact counts");
     if (count == 1)
         fprintf(out, " of pid %u, CPython %s", profile->targets[1].pid,
                 profile_string(profile, profile->targets[1].version));
@@ -307,21 +305,23 @@ int flamegraph_print(struct flamegraph *graph, FILE *out)
     return status;
 }
 
-static void note_left_out(struct flamegraph *graph, const struct rows *rows, const struct emit_options *options)
+static void note_left_out(struct flamegraph *graph, const struct profile *profile, const struct rows *rows,
+                          const struct emit_options *options)
 {
+    const char *units = is_sampled(profile) ? "samples" : "operations";
     char ops[NUMBER_SIZE], count[NUMBER_SIZE], *note;
 
     if (options->max_rows && arrlenu(rows->ranked) > (size_t)options->max_rows &&
         asprintf(&note, "only the hottest %s rows of %s are shown (-n)",
                  number_grouped((uint64_t)options->max_rows, ops), number_grouped(arrlenu(rows->ranked), count)) > 0)
         flamegraph_note(graph, note);
-    if (rows->left_out_rows && asprintf(&note, "left out by -I and -X: %s operations in %s rows",
-                                        number_grouped(rows->left_out_ops, ops),
+    if (rows->left_out_rows && asprintf(&note, "left out by -I and -X: %s %s in %s rows",
+                                        number_grouped(rows->left_out_ops, ops), units,
                                         number_grouped(rows->left_out_rows, count)) > 0)
         flamegraph_note(graph, note);
     if (!options->all && rows->single_ops &&
-        asprintf(&note, "not shown without --all: %s operations on objects that one thread alone touches",
-                 number_grouped(rows->single_ops, ops)) > 0)
+        asprintf(&note, "not shown without --all: %s %s on objects that one thread alone touches",
+                 number_grouped(rows->single_ops, ops), units) > 0)
         flamegraph_note(graph, note);
 }
 
@@ -343,17 +343,19 @@ static struct flamegraph_row *lines_of(const struct rows *rows, const struct emi
     return lines;
 }
 
-static void offer(struct flamegraph *graph, bool increfs)
+void flamegraph_offer(struct flamegraph *graph, bool sampled, bool increfs)
 {
     for (size_t i = 0; i < metric_count; i++) {
-        if (metrics[i].sums && (increfs || strcmp(metrics[i].key, "increfs") != 0))
+        bool of_samples = strcmp(metrics[i].key, "samples") == 0;
+
+        if (metrics[i].sums && of_samples == sampled && (increfs || strcmp(metrics[i].key, "increfs") != 0))
             arrput(graph->offered, &metrics[i]);
     }
 }
 
 static int emit(const struct profile *profile, const struct rows *rows, const struct emit_options *options, FILE *out)
 {
-    struct flamegraph graph = {.sides = 1, .metric = stack_metric(options->key)};
+    struct flamegraph graph = {.sides = 1, .metric = stack_metric(options->key, is_sampled(profile))};
     struct flamegraph_row *lines = NULL;
     char *sentence = NULL;
     int status = -1;
@@ -365,9 +367,9 @@ static int emit(const struct profile *profile, const struct rows *rows, const st
         graph.verdict = sentence ? sentence : "";
         graph.rows = lines = lines_of(rows, options);
         graph.row_count = arrlenu(lines);
-        offer(&graph, increfs_measured(profile));
+        flamegraph_offer(&graph, is_sampled(profile), increfs_measured(profile));
         flamegraph_note_subject(&graph, profile, "");
-        note_left_out(&graph, rows, options);
+        note_left_out(&graph, profile, rows, options);
         status = flamegraph_print(&graph, out);
     }
     arrfree(lines);

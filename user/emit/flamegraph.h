@@ -28,6 +28,9 @@ struct flamegraph {
     const char *unit;              /* of divided counts: "operations a second"; NULL: none */
 };
 
+/* Offers what sums up and was measured. */
+void flamegraph_offer(struct flamegraph *graph, bool sampled, bool increfs);
+
 /* Appends a note, which it takes. */
 void flamegraph_note(struct flamegraph *graph, char *note);
 

@@ -8,15 +8,21 @@
 #include "util/array.h"
 #include "util/error.h"
 
-const struct metric *stack_metric(const struct metric *key)
+const struct metric *stack_metric(const struct metric *key, bool sampled)
 {
-    const struct metric *metric = key ? key : metric_find("ops");
+    const struct metric *metric = key ? key : metric_find(sampled ? "samples" : "ops");
 
     if (metric->sums)
         return metric;
     fail("stacks cannot be weighed by '%s', which does not sum up", metric->key);
     return NULL;
 }
+
+struct printing {
+    const struct metric *metric;
+    unsigned sides;
+    const double *divisor;
+};
 
 /* What some reader might take for the end of a line. */
 static bool ends_line(uint32_t code)
@@ -60,19 +66,31 @@ static void print_path(FILE *out, const struct flame *tree, uint32_t leaf, uint3
     }
 }
 
-static char *line_of(const struct flame *tree, uint32_t leaf, const struct metric *metric, bool both, uint32_t **path)
+/* Readers take no exponents. */
+static void print_weight(FILE *out, uint64_t weight, double divisor)
 {
-    uint64_t before = flame_weight(&tree->nodes[leaf].own[0], metric), after = flame_weight(&tree->nodes[leaf].own[1], metric);
+    if (divisor > 0)
+        fprintf(out, " %.6f", (double)weight / divisor);
+    else
+        fprintf(out, " %llu", (unsigned long long)weight);
+}
+
+/* NULL where the leaf is worth nothing, or without memory. */
+static char *line_of(const struct flame *flame, uint32_t leaf, const struct printing *printing, uint32_t **path)
+{
+    uint64_t weights[FLAME_SIDES], all = 0;
     char *line = NULL;
     size_t size;
-    FILE *out = before || after ? open_memstream(&line, &size) : NULL;
+    FILE *out;
 
+    for (unsigned side = 0; side < FLAME_SIDES; side++)
+        all |= weights[side] = flame_weight(&flame->nodes[leaf].own[side], printing->metric);
+    out = all ? open_memstream(&line, &size) : NULL;
     if (!out)
         return NULL;
-    print_path(out, tree, leaf, path);
-    fprintf(out, " %llu", (unsigned long long)before);
-    if (both)
-        fprintf(out, " %llu", (unsigned long long)after);
+    print_path(out, flame, leaf, path);
+    for (unsigned side = 0; side < printing->sides; side++)
+        print_weight(out, weights[side], printing->divisor[side]);
     if (fclose(out) == 0)
         return line;
     free(line);
@@ -84,13 +102,15 @@ static int by_text(const void *left, const void *right)
     return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-int folded_print(const struct flame *tree, const struct metric *metric, bool both, FILE *out)
+int folded_print(const struct flame *flame, const struct metric *metric, unsigned sides, const double divisor[FLAME_SIDES],
+                 FILE *out)
 {
+    struct printing printing = {metric, sides, divisor};
     char **lines = NULL, *line;
     uint32_t *path = NULL;
 
-    for (size_t i = 1; i < arrlenu(tree->nodes); i++) {
-        line = line_of(tree, (uint32_t)i, metric, both, &path);
+    for (size_t i = 1; i < arrlenu(flame->nodes); i++) {
+        line = line_of(flame, (uint32_t)i, &printing, &path);
         if (line)
             arrput(lines, line);
     }
@@ -107,11 +127,12 @@ int folded_print(const struct flame *tree, const struct metric *metric, bool bot
 
 static int emit(const struct profile *profile, const struct rows *rows, const struct emit_options *options, FILE *out)
 {
-    const struct metric *metric = stack_metric(options->key);
-    struct flame *tree = metric ? flame_of_rows(profile, rows, (size_t)options->max_rows, options->all) : NULL;
-    int status = tree ? folded_print(tree, metric, false, out) : -1;
+    static const double undivided[FLAME_SIDES];
+    const struct metric *metric = stack_metric(options->key, is_sampled(profile));
+    struct flame *flame = metric ? flame_of_rows(profile, rows, (size_t)options->max_rows, options->all) : NULL;
+    int status = flame ? folded_print(flame, metric, 1, undivided, out) : -1;
 
-    flame_free(tree);
+    flame_free(flame);
     return status;
 }
 

@@ -158,6 +158,7 @@ static void add_counts(struct row *sum, const struct row *row)
     sum->handoffs += row->handoffs;
     sum->retries += row->retries;
     sum->bounces += row->bounces;
+    sum->samples += row->samples;
     sum->objects += row->objects;
     sum->threads = row->threads > sum->threads ? row->threads : sum->threads;
 }
@@ -184,7 +185,14 @@ static void add_half(struct diff *diff, struct diff_row *row, const struct half 
 {
     struct diff_side *side = &row->side[half->side];
 
-    side->row = side->rows++ ? merge(diff, side->row, half->row) : half->row;
+    if (!side->rows++) {
+        side->row = half->row;
+        return;
+    }
+    if (!side->parts)
+        arrput(side->parts, side->row);
+    arrput(side->parts, half->row);
+    side->row = merge(diff, side->row, half->row);
 }
 
 static uint64_t value_of(const struct diff *diff, const struct row *row)
@@ -260,6 +268,8 @@ static void finish_row(struct diff *diff, struct diff_row *row, char *(*together
     for (unsigned i = 0; i < DIFF_SIDES; i++) {
         struct diff_side *side = &row->side[i];
 
+        if (side->parts)
+            arrput(diff->parts, side->parts);
         side->value = value_of(diff, side->row);
         side->scaled = diff_scaled(diff, i, side->value);
     }
@@ -517,10 +527,13 @@ void diff_free(struct diff *diff)
         return;
     for (size_t i = 0; i < arrlenu(diff->merged); i++)
         free(diff->merged[i]);
+    for (size_t i = 0; i < arrlenu(diff->parts); i++)
+        arrfree(diff->parts[i]);
     for (size_t i = 0; i < arrlenu(diff->owned); i++)
         free(diff->owned[i]);
     free(diff->verdict);
     arrfree(diff->merged);
+    arrfree(diff->parts);
     arrfree(diff->owned);
     arrfree(diff->ranked);
     arrfree(diff->single);

@@ -38,6 +38,7 @@ enum diff_scale {
 struct diff_side {
     const struct row *row; /* NULL: two threads did not meet there */
     size_t rows;           /* behind it: several where they had to be put together */
+    const struct row **parts; /* stb_ds: those several, each with its own sites and stacks; else NULL */
     uint64_t value;        /* of the metric */
     double scaled;
     uint64_t alone;        /* where row is NULL: what one thread alone did there */
@@ -74,7 +75,8 @@ struct diff {
     size_t left_out;            /* rows, by the filters */
     size_t unmeasured;          /* contended rows without any of the metric on either side */
     struct rows *rows[DIFF_SIDES];
-    struct row **merged;        /* stb_ds: rows that were put together */
+    struct row **merged;        /* stb_ds: rows that were put together, ... */
+    const struct row ***parts;  /* ... and lists of what of */
     char **owned;               /* stb_ds: texts */
 };
 

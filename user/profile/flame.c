@@ -214,11 +214,11 @@ static void share_out(struct grower *grower, uint64_t total)
     array_sort(grower->shares, by_number);
 }
 
-#define COUNTERS 5
+#define COUNTERS 6
 static uint64_t *counter(struct flame_counts *counts, size_t number)
 {
     uint64_t *const all[COUNTERS] = {&counts->decrefs, &counts->increfs, &counts->handoffs, &counts->retries,
-                                     &counts->bounces};
+                                     &counts->bounces, &counts->samples};
 
     return all[number];
 }
@@ -283,6 +283,7 @@ static bool sum_function(const struct row *row, uint32_t first, struct flame_cou
         counts->handoffs += site->handoffs;
         counts->retries += site->retries;
         counts->bounces += site->bounces;
+        counts->samples += site->samples;
     }
     return true;
 }
@@ -374,7 +375,8 @@ uint64_t flame_weight(const struct flame_counts *counts, const struct metric *me
                       .increfs = counts->increfs,
                       .handoffs = counts->handoffs,
                       .retries = counts->retries,
-                      .bounces = counts->bounces};
+                      .bounces = counts->bounces,
+                      .samples = counts->samples};
 
     return metric->of(&row);
 }

@@ -21,7 +21,7 @@ enum flame_kind {
 };
 
 struct flame_counts {
-    uint64_t decrefs, increfs, handoffs, retries, bounces;
+    uint64_t decrefs, increfs, handoffs, retries, bounces, samples;
 };
 
 /* Texts belong to the tree. */

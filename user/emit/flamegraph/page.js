@@ -39,6 +39,9 @@ for (let i = nodes.length - 1; i > 0; i--) {
 for (const node of nodes.slice(1))
     node.depth = nodes[node.parent].depth + 1;
 const root = nodes[0];
+// The side that has more shows more of what changed.
+if (differential && root.sums[0][state.metric] > root.sums[1][state.metric])
+    state.layout = "before";
 
 const parentOf = node => node === root ? null : nodes[node.parent];
 function isWithin(node, above)
@@ -88,6 +91,9 @@ function element(name, text, className)
     return made;
 }
 
+// What is counted, in words.
+const unit = () => data.unit && state.metric === usualMetric ? data.unit : data.metrics[state.metric].key;
+
 // Where each frame stands: the heaviest to the left, equal ones by name. x and weight are in operations.
 function arrange()
 {
@@ -126,17 +132,17 @@ function colour(shape, node)
     }
     const before = node.sums[0][state.metric], after = node.sums[1][state.metric];
     const moved = change(before, after) === "same" || before === after ? 0 : (after - before) / Math.max(before, after);
-    shape.style.setProperty("--change", (15 + 85 * Math.abs(moved)).toFixed(1) + "%");
+    shape.style.setProperty("--change", (100 * Math.abs(moved)).toFixed(1) + "%");
     return moved > 0 ? "grew" : moved < 0 ? "shrank" : "same";
 }
 
 function spoken(node)
 {
-    const metric = data.metrics[state.metric].key;
-    if (differential)
-        return `${node.name}: ${metric} ${grouped(node.sums[0][state.metric])} before, ${grouped(node.sums[1][state.metric])} after, `
-            + change(node.sums[0][state.metric], node.sums[1][state.metric]);
-    return `${node.name}: ${grouped(node.weight)} ${metric}, ${share(node.weight, root.weight)}`;
+    if (differential) {
+        const [before, after] = node.sums.map(sums => sums[state.metric]);
+        return `${node.name}: ${grouped(before)} → ${grouped(after)} ${unit()}, ${change(before, after)}`;
+    }
+    return `${node.name}: ${grouped(node.weight)} ${unit()}, ${share(node.weight, root.weight)}`;
 }
 
 // Drawing. Frames are elements, as many as are wide enough to be seen; drawn holds them by number of the node.
@@ -144,7 +150,7 @@ const frames = byId("frames");
 const drawn = new Map();
 function draw(node, left, width, above)
 {
-    const shape = element("div", width >= TEXT ? (node === root ? `all: ${grouped(node.weight)} ${data.metrics[state.metric].key}` : node.name) : "");
+    const shape = element("div", width >= TEXT ? (node === root ? `all: ${grouped(node.weight)} ${unit()}` : node.name) : "");
     shape.dataset.node = node.number;
     shape.className = "frame " + colour(shape, node);
     shape.style.left = left + "px";
@@ -333,7 +339,7 @@ function describeRow()
         panel.append(element("p", remedy.summary, "remedy"));
     panel.append(facts([
         ["type", row.type], ["line", row.place], ["C function", row.function], ["owner", row.owner],
-        ...figures(metric => differential
+        ["stall", row.stall && row.stall + " of CPU time"], ...figures(metric => differential
             ? `${grouped(row.values[0] ? row.values[0][metric] : 0)} → ${grouped(row.values[1] ? row.values[1][metric] : 0)}`
             : grouped(row.values[0][metric])),
     ]), facts([["threads", row.names.join(", ")]]));
@@ -386,7 +392,8 @@ function describe(node)
         return before ? `${grouped(before)} (${share(before, root.sums[0][metric])} of all)` : "";
     })));
     if (row)
-        tip.append(facts([["threads", shortened(row.names.join(", "))], ["owner", row.owner], ["seen in", row.function]]));
+        tip.append(facts([["threads", shortened(row.names.join(", "))], ["owner", row.owner], ["stall", row.stall && row.stall + " of CPU time"],
+            ["seen in", row.function]]));
     if (remedy)
         tip.append(element("div", remedy.summary, "remedy"));
 }
