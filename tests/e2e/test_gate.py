@@ -228,6 +228,8 @@ def test_a_budget_of_the_repository(gate, profile, budget):
     status, stdout, _ = gate(profile, "--config", file)
 
     assert status == FAILED
+    result = gate_result(gate(profile, "--config", file, "-f", "json")[1])
+    assert [exception["expired"] for exception in result["exceptions"]] == [False, True]
     assert f"FAILED  nested functions stay away from what threads share ({file}:5):" in stdout
     assert f"decrefs {2 * THREE:,}, {2 * THREE - 100:,} more" in stdout
     assert re.search(r"excepted  object=builtins: 1 row .*, because: known, see issue 17 \(until 2999-12-31\)", stdout)
@@ -297,10 +299,17 @@ def test_names_survive_a_first_budget(gate, nasty, tmp_path):
 def test_names_survive_json(gate, nasty, nasty_budget):
     status, stdout, stderr = gate(nasty, "--config", nasty_budget, "-f", "json")
     assert (status, stderr) == (FAILED, "")
-    result = json.loads(stdout)
+    result = gate_result(stdout)
     assert result["outcome"] == "failed"
     assert {check["limit"] for check in result["checks"]} == set(NASTY.values())
     assert {row["field"] for check in result["checks"] for row in check["rows"]} == set(NASTY.values())
+
+
+def gate_result(text):
+    """What -f json printed, checked against its schema."""
+    result = json.loads(text)
+    jsonschema.validate(result, json.loads((ROOT / "docs/gate.schema.json").read_text()))
+    return result
 
 
 def in_xml(name):
@@ -416,7 +425,7 @@ def test_what_is_not_judged_is_an_error_in_each_format(gate, changed, tmp_path):
     suite = junit_suite(junit)
     assert suite.get("errors") == suite.get("tests") == "1"
     assert "3 operations were lost" in suite.find("testcase/error").get("message")
-    assert json.loads(data.read_text())["outcome"] == "not_judged"
+    assert gate_result(data.read_text())["outcome"] == "not_judged"
 
 
 @pytest.mark.parametrize("format", ["text", "github", "junit", "json"])

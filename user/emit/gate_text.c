@@ -6,6 +6,7 @@
 #include "emit/gate.h"
 #include "emit/text.h"
 #include "profile/number.h"
+#include "profile/spell.h"
 #include "util/array.h"
 
 #define BOLD "\033[1m"
@@ -156,9 +157,9 @@ static void print_next(const struct gate_report *report, FILE *out)
 {
     if (report->gate->outcome == GATE_PASSED)
         return;
-    fputs("\n'hotref report -i ", out);
-    name(out, report->profile_path);
-    fputs(" --explain' says more, '--stacks' shows the ways there\n", out);
+    fputs("\nhotref report -i ", out);
+    spell_word(out, report->profile_path);
+    fputs(" --explain says more of the rows, --stacks how the program came there\n", out);
 }
 
 static int emit(const struct gate_report *report, FILE *out)
