@@ -230,13 +230,46 @@ def has_ended(pid):
         return True
 
 
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        return [int(child) for child in children.read().split()]
+
+
 def test_a_recorder_that_is_killed_lets_the_command_go(hotref, processes, plain_python):
     """Wherever the command was held just then."""
     for pause in 0, 0.1, 0.2, 0.4:
         recorder = processes.start(HOTREF, "record", "-o", str(hotref.new_profile()), "--", plain_python.path, "-c",
                                    "import decimal, json, struct", env=ENVIRONMENT, stdin=subprocess.DEVNULL)
-        child = machine.only_child(recorder.pid)
+        child = machine.wait_for(lambda: children_of(recorder.pid), "the command")[0]
         time.sleep(pause)
         recorder.kill()
         recorder.wait()
         machine.wait_for(lambda: has_ended(child), "the command's end")
+
+
+def state_of(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["", "as another group"])
+def test_a_recorder_that_is_killed_while_it_holds_the_command_lets_it_go(hotref, processes, plain_python, tmp_path, group):
+    """The kernel's own signal of a parent's death does not reach who has changed identity by exec."""
+    python, cache = plain_python.path, tmp_path / "cache"
+    cache.mkdir()  # where nothing has been scanned: the command is held for long
+    if group:
+        python = str(tmp_path / "python3")
+        subprocess.run(["cp", plain_python.path, python], check=True)
+        os.chown(python, 0, pwd.getpwnam("nobody").pw_gid)
+        os.chmod(python, 0o2755)
+    recorder = processes.start(HOTREF, "record", "-o", str(hotref.new_profile()), "--", python, "-c",
+                               "import os; print('went on', os.getegid())",
+                               env={**ENVIRONMENT, "XDG_CACHE_HOME": str(cache), "PYTHONHOME": plain_python.prefix},
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    command = machine.wait_for(lambda: next((pid for pid in children_of(recorder.pid) if state_of(pid) == "T"), None),
+                               "the command to be held")
+    recorder.kill()
+
+    recorder.wait()
+    assert recorder.stdout.readline() == f"went on {pwd.getpwnam('nobody').pw_gid if group else 0}\n"
+    machine.wait_for(lambda: not os.path.exists(f"/proc/{command}") or state_of(command) == "Z", "the command's end")

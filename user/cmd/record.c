@@ -310,7 +310,7 @@ static double milliseconds(const struct timeval *time)
 
 static int drop(const struct options *options)
 {
-    return account_drop(&options->account) ? fail_errno("cannot drop privileges") : 0;
+    return account_drop(&options->account, options->command != NULL) ? fail_errno("cannot drop privileges") : 0;
 }
 
 static void tell_armed(const struct session *session, const struct options *options)

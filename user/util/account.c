@@ -55,7 +55,7 @@ int account_become(const struct account *account)
     return 0;
 }
 
-static int set_capabilities(uint64_t kept)
+int account_keep(uint64_t kept)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {{.effective = (uint32_t)kept, .permitted = (uint32_t)kept},
@@ -64,17 +64,17 @@ static int set_capabilities(uint64_t kept)
     return syscall(SYS_capset, &header, data);
 }
 
-int account_drop(const struct account *account)
+int account_drop(const struct account *account, bool has_command)
 {
-    uint64_t kept = 1ull << CAP_SYS_PTRACE | 1ull << CAP_KILL | 1ull << CAP_BPF | 1ull << CAP_PERFMON |
+    uint64_t kept = 1ull << CAP_SYS_PTRACE | (uint64_t)has_command << CAP_KILL | 1ull << CAP_BPF | 1ull << CAP_PERFMON |
                     1ull << CAP_CHECKPOINT_RESTORE | 1ull << CAP_DAC_READ_SEARCH;
 
     if (!account->is_other)
-        return set_capabilities(kept | 1ull << CAP_DAC_OVERRIDE);
+        return account_keep(kept | 1ull << CAP_DAC_OVERRIDE);
     if (prctl(PR_SET_KEEPCAPS, 1) || initgroups(account->name, account->gid) ||
         setresgid(account->gid, account->gid, account->gid) || setresuid(account->uid, account->uid, account->uid))
         return -1;
-    return set_capabilities(kept);
+    return account_keep(kept);
 }
 
 int account_assume(const struct account *account)

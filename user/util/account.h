@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct account {
@@ -22,10 +23,14 @@ struct account account_invoking(void);
 int account_become(const struct account *account);
 
 /* For hotref itself, once it watches its targets: becomes that user but for looking into other processes' memory
- * (CAP_SYS_PTRACE), handing signals on (CAP_KILL), and putting probes into files that are mapped later (CAP_BPF,
- * CAP_PERFMON, CAP_CHECKPOINT_RESTORE for /proc/PID/map_files, CAP_DAC_READ_SEARCH); as root proper it keeps its files too
+ * (CAP_SYS_PTRACE), putting probes into files that are mapped later, whosesoever they are (CAP_BPF, CAP_PERFMON,
+ * CAP_CHECKPOINT_RESTORE for /proc/PID/map_files, CAP_DAC_READ_SEARCH), and with a command of its own, which may become
+ * another user, letting it go on and handing signals on to it (CAP_KILL); as root proper it keeps its files too
  * (CAP_DAC_OVERRIDE). -1 with errno. */
-int account_drop(const struct account *account);
+int account_drop(const struct account *account, bool has_command);
+
+/* Leaves the process no capabilities but those. -1 with errno. */
+int account_keep(uint64_t capabilities);
 
 /* In between: while assumed, files are opened, made and looked up as that user, and account_resume() is root again.
  * account_assume() returns 0, or -1 with errno. */
