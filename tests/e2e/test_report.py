@@ -4,6 +4,7 @@ import json
 import re
 import struct
 
+import jsonschema
 import pytest
 
 from machine import Processes
@@ -180,6 +181,17 @@ def test_the_schema_is_built_in(hotref):
 
     assert (status, stderr) == (0, "")
     assert json.loads(stdout) == schema()
+    jsonschema.validators.validator_for(schema()).check_schema(schema())
+    assert schema()["$schema"]
+
+
+@pytest.mark.parametrize("arguments", [["--by-object", "--per-thread"], ["-I", "type=float", "--per-thread", "-n", 1],
+                                       ["-I", "nobody", "--all"], ["-X", "*", "--by-object"]], ids=lambda arguments: " ".join(map(str, arguments)))
+def test_every_json_keeps_to_the_schema(hotref, profile, odd_profile, arguments):
+    for file in profile, odd_profile:
+        status, stdout, _ = hotref("report", "-i", file, "-f", "json", *arguments)
+        assert status == 0
+        assert Report(stdout).json["schema_version"] == 1
 
 
 def test_filters_choose_rows_and_leave_the_sums(hotref, profile):

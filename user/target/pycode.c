@@ -45,9 +45,13 @@ static uint8_t *read_bytes(const struct python_memory *memory, uint64_t object, 
 
 static char *read_string(const struct python_memory *memory, uint64_t object)
 {
+    static const char ellipsis[] = "…";
     char text[PYCODE_TEXT];
+    int cut = object != 0 ? python_string(memory, object, text, sizeof(text) - strlen(ellipsis)) : -1;
 
-    return object != 0 && python_string(memory, object, text, sizeof(text)) >= 0 ? strdup(text) : NULL;
+    if (cut > 0)
+        strcat(text, ellipsis);
+    return cut >= 0 ? strdup(text) : NULL;
 }
 
 /* The items of a tuple as an stb_ds array; -1 for what is no tuple. */

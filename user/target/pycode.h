@@ -18,7 +18,7 @@ struct pycode {
     uint32_t version;      /* co_version: no two code objects of one interpreter have the same */
     uint32_t firstlineno;
     uint64_t qualname_at, linetable_at; /* the objects' addresses */
-    char *qualname, *name, *filename; /* UTF-8; cut to PYCODE_TEXT bytes */
+    char *qualname, *name, *filename; /* UTF-8; with "…" at their end where they were too long for PYCODE_TEXT bytes */
     uint8_t *linetable;    /* stb_ds arrays from here on */
     uint8_t *exceptions;   /* co_exceptiontable */
     uint8_t *bytecode;     /* as the code object itself holds it now: specialised, instrumented; 2 bytes a unit */
