@@ -1054,8 +1054,8 @@ class Argument:
 
 
 def deferred(shared):
-    """As C code would have it."""
-    if sys.version_info >= (3, 14):
+    """As C code would have it, since 3.14.0a2."""
+    if hasattr(ctypes.pythonapi, "PyUnstable_Object_EnableDeferredRefcount"):
         assert ctypes.pythonapi.PyUnstable_Object_EnableDeferredRefcount(ctypes.py_object(shared)) == 1
     return shared
 
