@@ -22,7 +22,7 @@ PACKAGES_BUILD := gcc libc6-dev make clang llvm bpftool libbpf-dev libelf-dev li
                   libyaml-dev libstb-dev zlib1g-dev
 PACKAGES_PYTHON := dpkg-dev gcc libc6-dev make clang
 PACKAGES_CHECK := libcmocka-dev python3-pytest python3-jsonschema python3-yaml libxml2-utils \
-                  shellcheck bpftrace mount chromium chromium-driver python3-selenium $(if $(shell command -v npm),,nodejs npm)
+                  cmark-gfm shellcheck bpftrace mount chromium chromium-driver python3-selenium $(if $(shell command -v npm),,nodejs npm)
 
 # Under sudo, the interpreters are the invoking user's, and so is what is built in a tree of that user's.
 INVOKER := $(if $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER)))

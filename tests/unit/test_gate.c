@@ -288,6 +288,17 @@ static void objects_too_cold_to_be_told_apart(void **state)
     answers(q, GATE_FAILED, 45500);
 }
 
+static void objects_that_could_not_be_read_may_be_of_any_type(void **state)
+{
+    struct profile *p = nested();
+    uint32_t object = sample_object(p, "", "", 0x9000);
+
+    (void)state;
+    sample_count(p, object, "local x", 1, 500);
+    sample_count(p, object, "local x", 2, 500);
+    answers(ask(p, "type=list,decrefs=999"), GATE_UNDECIDED, 0);
+}
+
 static void exceptions_take_rows_until_they_expire(void **state)
 {
     static const char file[] = "version: 1\nlimits: [{decrefs: 20000}]\nexceptions:\n"
@@ -382,6 +393,7 @@ int main(void)
         cmocka_unit_test(what_was_not_seen_whole_is_not_judged),
         cmocka_unit_test(a_program_that_failed_has_not_done_its_work),
         cmocka_unit_test(objects_too_cold_to_be_told_apart),
+        cmocka_unit_test(objects_that_could_not_be_read_may_be_of_any_type),
         cmocka_unit_test(exceptions_take_rows_until_they_expire),
         cmocka_unit_test(the_rest_is_what_no_other_limit_names),
         cmocka_unit_test(limits_that_match_nothing_are_told_of_where_they_allow_something),

@@ -56,8 +56,8 @@ char *gate_sentence(const struct check *check)
         break;
     case GATE_UNDECIDED:
         length = asprintf(&text,
-                          "%s between %s and %s, with a limit of %s: some objects were too cold to be told apart, and "
-                          "may belong here (a limit without 'object', or for one type and field, counts them)",
+                          "%s between %s and %s, with a limit of %s: some objects were too cold to be told apart, or "
+                          "could not be read, and may belong here (limits for a type and a field, not an object, know)",
                           key, value, unsure, check->bound);
         break;
     case GATE_PASSED:

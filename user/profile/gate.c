@@ -159,18 +159,36 @@ static bool holds_for(const struct gate *gate, const struct limit *limit, const 
            !(limit->rest && is_limited(gate, row));
 }
 
-/*
- * Objects that were folded have no names: what a pattern says of the object cannot be told of them. All else that is
- * known of them counts.
- */
-static bool may_hold_for(const struct limit *limit, const struct row *row)
+enum match { NO_MATCH, MAY_MATCH, MATCHES };
+
+/* Objects that were folded have no names, and of what could not be read not even the type is known: what a pattern says
+ * of that cannot be told. All that is known counts. */
+static enum match match_of(const struct selector *selector, const struct row *row)
 {
+    enum match match = MATCHES;
+
     for (size_t i = 0; i < naming_count; i++) {
-        if (limit->selector.patterns[i] && strcmp(namings[i].key, "object") != 0 &&
-            !naming_matches(&namings[i], limit->selector.patterns[i], row))
-            return false;
+        const char *name = namings[i].of(row);
+        bool unknown = !*name || (row->fold && strcmp(namings[i].key, "object") == 0);
+
+        if (!selector->patterns[i])
+            continue;
+        if (unknown)
+            match = MAY_MATCH;
+        else if (!naming_matches(&namings[i], selector->patterns[i], row))
+            return NO_MATCH;
     }
-    return row->fold;
+    return match;
+}
+
+/* cold: whether two threads met at the row is not known either. */
+static bool may_hold_for(const struct gate *gate, const struct limit *limit, const struct row *row, bool cold)
+{
+    enum match match = match_of(&limit->selector, row);
+
+    if (limit->rest && is_limited(gate, row))
+        return false;
+    return match == MAY_MATCH || (match == MATCHES && cold);
 }
 
 static void add_row(const struct gate *gate, const struct limit *limit, const struct row *row, bool cold,
@@ -182,7 +200,7 @@ static void add_row(const struct gate *gate, const struct limit *limit, const st
         sum->value = together(limit->metric, sum->value, value);
         sum->most = together(limit->metric, sum->most, value);
         arrput(sum->rows, row);
-    } else if (may_hold_for(limit, row) && !(limit->rest && is_limited(gate, row))) {
+    } else if (may_hold_for(gate, limit, row, cold)) {
         sum->most = together(limit->metric, sum->most, value);
     }
 }
