@@ -59,11 +59,21 @@ static char *without_line(const struct row *row)
     return asprintf(&name, "%.*s)", (int)(colon - row->object), row->object) < 0 ? NULL : name;
 }
 
+/* The texts one after the other, and between them what is in no UTF-8. */
 static char *key_of(const char *a, const char *b, const char *c, char kind)
 {
-    char *key;
+    size_t first = strlen(a), second = strlen(b), third = strlen(c);
+    char *key = malloc(first + second + third + 4);
 
-    return asprintf(&key, "%zu %zu%c%s%s%s", strlen(a), strlen(b), kind, a, b, c) < 0 ? NULL : key;
+    if (!key)
+        return NULL;
+    memcpy(key, a, first);
+    key[first] = '\xff';
+    memcpy(key + first + 1, b, second);
+    key[first + second + 1] = kind;
+    key[first + second + 2] = '\xff';
+    memcpy(key + first + second + 3, c, third + 1);
+    return key;
 }
 
 static char *key_by_name(const struct row *row)
@@ -79,8 +89,16 @@ static char *key_without(const struct row *row, char *name)
     return key;
 }
 
+/* Only names that can have a holder are tried again without. */
 static char *key_by_holder(const struct row *row)
 {
+    static const char *const kinds[] = {"instance of ", "dict", "function "};
+    bool can = false;
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        can = can || strncmp(row->object, kinds[i], strlen(kinds[i])) == 0;
+    if (!can)
+        return NULL;
     return key_without(row, without_holder(row));
 }
 
@@ -141,6 +159,8 @@ static int by_key(const void *left, const void *right)
 
     if (a->hash != b->hash)
         return a->hash < b->hash ? -1 : 1;
+    if (!a->key || !b->key)
+        return (a->key != NULL) - (b->key != NULL);
     return strcmp(a->key, b->key) ?: a->single - b->single ?: a->side - b->side;
 }
 
@@ -310,7 +330,7 @@ static void join(struct diff *diff, const struct pass *pass, struct half *halves
 static void make_keys(struct half *halves, const struct pass *pass)
 {
     for (size_t i = 0; i < arrlenu(halves); i++) {
-        halves[i].key = pass->key(halves[i].row) ?: strdup("");
+        halves[i].key = pass->key(halves[i].row);
         halves[i].hash = halves[i].key ? hash_of(halves[i].key) : 0;
     }
 }
@@ -329,11 +349,16 @@ static void drop_done(struct half *halves)
         arrsetlen(halves, kept);
 }
 
+static bool same_key(const struct half *a, const struct half *b)
+{
+    return a->key && b->key && strcmp(a->key, b->key) == 0;
+}
+
 static size_t key_end(const struct half *halves, size_t begin, bool both_lists)
 {
     size_t end = begin + 1;
 
-    while (end < arrlenu(halves) && halves[end].hash == halves[begin].hash && strcmp(halves[end].key, halves[begin].key) == 0 &&
+    while (end < arrlenu(halves) && halves[end].hash == halves[begin].hash && same_key(&halves[end], &halves[begin]) &&
            (both_lists || halves[end].single == halves[begin].single))
         end++;
     return end;
@@ -345,7 +370,7 @@ static void run_pass(struct diff *diff, struct half *halves, const struct pass *
     array_sort(halves, by_key);
     for (size_t begin = 0, end; begin < arrlenu(halves); begin = end) {
         end = key_end(halves, begin, false);
-        if (*halves[begin].key)
+        if (halves[begin].key)
             join(diff, pass, &halves[begin], end - begin);
     }
     drop_done(halves);
