@@ -327,6 +327,20 @@ def test_hostile_names_are_text_and_nothing_else(driver, recorder, hostile, fold
     assert graph.said_and_asked()[0] == []
 
 
+def test_a_page_without_rows(driver, recorder, nested, folder):
+    path = folder / "none.html"
+    status, _, _ = recorder("report", "-i", nested, "-f", "flamegraph", "-o", path, "-I", "no such thing")
+    assert status == 0
+    graph = FlameGraph(driver, path)
+
+    assert [label for _, label in graph.frames()] == ["all: 0 ops, 0 %"]
+    assert graph.all("tbody tr") == []
+    assert "left out by -I and -X" in " ".join(graph.texts("#notes li"))
+    graph.search("anything")
+    graph.one("#whole").click()
+    assert graph.said_and_asked() == ([], [graph.url])
+
+
 def test_deep_stacks(driver, recorder, deep, folder):
     graph = FlameGraph(driver, written(recorder, deep, folder / "deep.html"))
 

@@ -136,6 +136,24 @@ static void a_key_says_what_is_weighed_and_nothing_is_no_line(void **state)
     profile_free(p);
 }
 
+static void profiles_of_samples_are_weighed_by_these(void **state)
+{
+    struct profile *p = sample_new();
+    uint32_t object = contended(p, "dict", "d", FIELD, 0);
+
+    (void)state;
+    p->meta.sample_ns = 1000000;
+    p->meta.samples = 100;
+    p->meta.mode = MODE_SAMPLE;
+    arrlast(p->counts).samples = 3;
+    p->counts[arrlenu(p->counts) - 2].samples = 4;
+    sample_stack(p, object, FIELD, 9, "a.py", "main", 1, "a", 2);
+    folds_to(p, "main (a.py:1);a (a.py:2);func_dealloc;list item (dict d) 7\n");
+    assert_null(stack_metric(metric_find("decrefs"), true));
+    assert_null(stack_metric(metric_find("samples"), false));
+    profile_free(p);
+}
+
 static uint64_t total(const struct flame *flame, unsigned side)
 {
     uint64_t *totals = flame_totals(flame, side, metric_find("ops")), all = totals[0];
@@ -251,6 +269,7 @@ int main(void)
         cmocka_unit_test(a_type_that_the_name_tells_is_not_told_twice),
         cmocka_unit_test(names_cannot_break_frames_or_lines),
         cmocka_unit_test(a_key_says_what_is_weighed_and_nothing_is_no_line),
+        cmocka_unit_test(profiles_of_samples_are_weighed_by_these),
         cmocka_unit_test(two_profiles_meet_in_the_frames_that_they_share),
         cmocka_unit_test(what_is_pruned_stays_in_the_sums),
         cmocka_unit_test(the_dearest_are_kept),

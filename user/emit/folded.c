@@ -12,9 +12,13 @@ const struct metric *stack_metric(const struct metric *key, bool sampled)
 {
     const struct metric *metric = key ? key : metric_find(sampled ? "samples" : "ops");
 
-    if (metric->sums)
+    if (!metric->sums)
+        fail("stacks cannot be weighed by '%s', which does not sum up", metric->key);
+    else if (sampled != (strcmp(metric->key, "samples") == 0))
+        fail("stacks cannot be weighed by '%s': %s", metric->key,
+             sampled ? "the profile has samples, and counts nothing" : "no samples were taken");
+    else
         return metric;
-    fail("stacks cannot be weighed by '%s', which does not sum up", metric->key);
     return NULL;
 }
 

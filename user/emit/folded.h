@@ -6,7 +6,8 @@
 
 #include "profile/flame.h"
 
-/* What stacks are weighed by where a key was asked for, or none (NULL); NULL with a failure for what does not sum up. */
+/* What stacks are weighed by where a key was asked for, or none (NULL); NULL with a failure for what does not sum up, and
+ * for what profiles of samples, or of counts, do not have. */
 const struct metric *stack_metric(const struct metric *key, bool sampled);
 
 /* A line for each leaf that is worth something: "root;..;leaf WEIGHT" or, of two sides, "root;..;leaf BEFORE AFTER".
