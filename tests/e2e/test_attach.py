@@ -5,6 +5,7 @@ import signal
 import pytest
 
 import machine
+from conftest import interpreters
 from recording import Report, matching
 from targets import IsolatedTarget, Target
 
@@ -122,6 +123,27 @@ def test_two_processes_of_different_builds_at_once(hotref, processes, plain_pyth
     report = hotref.report(recording.profile)
     assert len({each["build_id"] for each in report.json["metadata"]["targets"]}) == 2
     assert sum(row["decrefs"] for row in matching(report.ranked, type=CONFIG)) == 2 * EXPECTED
+
+
+def test_two_interpreters_of_different_versions_at_once(hotref, processes):
+    """Each is read by its own layout: names and counts are as if it had been alone."""
+    pythons = {python.version: python for python in interpreters()}
+    if len(pythons) < 2:
+        pytest.skip("there is but one version of the interpreter (HOTREF_PYTHON names another one)")
+    targets = {version: Target(processes, python) for version, python in pythons.items()}
+    attached = hotref.attach(*targets.values())
+    for target in targets.values():
+        assert target.ask(f"work {READS}") == "done"
+    recording = attached.interrupt()
+
+    assert recording.status == 0, recording.stderr
+    report = hotref.report(recording.profile)
+    listed = {each["version"]: each["pid"] for each in report.json["metadata"]["targets"]}
+    assert listed == {version: target.pid for version, target in targets.items()}
+    assert report.json["complete"]
+    # It contends in every version, and bytecode has other numbers in each; two threads at each of the objects of that name.
+    shared = report.row(type="float", field="subscript LIMITS['memory']", object="float 0.75")
+    assert (shared["decrefs"], shared["threads"]) == (len(targets) * 2 * READS, 2)
 
 
 def test_a_process_in_other_mount_and_pid_namespaces(hotref, processes, plain_python, tmp_path):

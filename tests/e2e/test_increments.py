@@ -2,7 +2,8 @@
 import pytest
 
 from recording import matching, workload
-from refusals import MISUSED
+from refusals import MISUSED, RECORD_FAILED
+from targets import Target
 
 ITERATIONS = 10_000
 THREADS = 2
@@ -77,6 +78,26 @@ def test_a_function_that_increments_nothing(hotref, plain_python):
     said, = [line for line in recording.stderr.splitlines() if "no_such_function" in line]
     assert "hotref scan --all" in said
     assert "itemgetter" not in said
+
+
+def test_no_function_at_all_in_a_process(hotref, processes, plain_python):
+    target = Target(processes, plain_python)
+    status, _, stderr = hotref("record", "-o", hotref.new_profile(), "-p", target.pid, "--increments", "no_such_function")
+
+    # At once: the target does not end by itself.
+    assert status == RECORD_FAILED
+    assert "no_such_function" in stderr and "hotref scan --all" in stderr
+    assert target.ask("work 10") == "done"
+
+
+def test_no_function_at_all_in_a_command(hotref, plain_python):
+    recording = hotref.record("--increments", "no_such_function,nor_this", "--", plain_python.path, "-c", "print('ran')")
+
+    # It ran, and its decrements were counted; but what was asked for was not.
+    assert (recording.status, recording.stdout) == (RECORD_FAILED, "ran\n")
+    assert "a module that comes later" in recording.stderr
+    assert "no_such_function" in recording.stderr and "hotref scan --all" in recording.stderr
+    assert hotref.report(recording.profile).all_rows
 
 
 def test_a_list_with_a_gap(hotref, plain_python):

@@ -100,6 +100,15 @@ static void choose_operations(struct session *session, const struct elf_file *fi
     }
 }
 
+bool session_missed_increments(const struct session *session)
+{
+    for (size_t i = 0; i < arrlenu(session->increments); i++) {
+        if (session->increments[i].matched)
+            return false;
+    }
+    return session->increments != NULL;
+}
+
 void session_check_increments(const struct session *session)
 {
     for (size_t i = 0; i < arrlenu(session->increments); i++) {

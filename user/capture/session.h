@@ -118,6 +118,9 @@ int session_add(struct session *session, struct process *process, struct interpr
 /* Says which globs of increments matched nothing in any target: at the end, as modules may come late. */
 void session_check_increments(const struct session *session);
 
+/* Whether there are globs of increments and none of them has matched anything so far. */
+bool session_missed_increments(const struct session *session);
+
 /* Atomics of one kind in some code, and how many of them carry a probe. */
 struct session_coverage {
     uint32_t found, armed;

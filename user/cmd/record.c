@@ -409,6 +409,14 @@ static int finish(struct session *session, const struct options *options, struct
     return status;
 }
 
+/* Increments were asked for, and there is none. */
+static int missed_increments(const struct options *options, const char *where)
+{
+    return fail("no C function with an inlined increment is called '%s'%s%s: what --increments asks for is not there "
+                "('hotref scan --all' lists them all)",
+                options->increments[0], arrlenu(options->increments) > 1 ? " or as the other globs say, " : ", ", where);
+}
+
 static int record_processes(struct session *session, const struct options *options, struct profile_file **file)
 {
     sleep_interruptibly(options->delay);
@@ -424,6 +432,8 @@ static int record_processes(struct session *session, const struct options *optio
     }
     if (session_arm(session) || drop(options))
         return -1;
+    if (session_missed_increments(session))
+        return missed_increments(options, "in the interpreter nor in a module that is loaded");
     tell_armed(session, options);
     warn_of_gaps(session, options, 0);
     if (isatty(STDERR_FILENO))
@@ -466,6 +476,9 @@ static int start_recording(struct session *session, const struct options *option
     if (before == 0)
         tell_armed(session, options);
     warn_of_gaps(session, options, before);
+    if (before == 0 && session_missed_increments(session))
+        warn("no C function with an inlined increment is called as --increments says, unless a module that comes later has it "
+             "('hotref scan --all' lists them all)");
     return 0;
 }
 
@@ -569,6 +582,8 @@ static int record_command(struct session *session, const struct options *options
         status = nothing_measured(options, &state);
     if (!status)
         status = finish(session, options, file);
+    if (!status && session_missed_increments(session))
+        status = missed_increments(options, "in the interpreter nor in a module that was loaded");
     if (status)
         command_failed(&command_record, STATUS_RECORD_FAILED);
     await_command(&state.launch);
@@ -662,7 +677,8 @@ const struct command command_record = {
             "                       stacks were looked at\n"
             "      --increments GLOB[,GLOB]...\n"
             "                       count the inlined increments in C functions of these names too ('*': in all);\n"
-            "                       else only those that a function does by compare-exchange are counted\n"
+            "                       else only those that a function does by compare-exchange are counted;\n"
+            "                       where there is no such function, nothing was measured that was asked for\n"
             "      --mode exact     count every operation: the default. Slows down what it counts\n"
             "      --mode sample    count none, but look at each busy CPU some 1,000 times a second: how much of their\n"
             "                       time threads wait for which objects, at a cost of less than 1 %\n"
