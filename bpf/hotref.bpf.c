@@ -79,6 +79,30 @@ static __always_inline u64 flags_of(const struct hit *hit, u64 shared)
     return shared <= 1 ? HANDOFF | ENDING : shared == MERGED_ONE ? ENDING : 0;
 }
 
+/* What a row is seldom asked for: a name, once it is worth one, and its Python stack. */
+__noinline int look_closer(struct scratch *scratch, const struct abi_target *target, const struct abi_layout *layout,
+                           u32 which, u32 number)
+{
+    struct abi_row *row = row_at(which, number);
+    struct abi_key *key;
+
+    if (!scratch || !target || !layout || !row)
+        return 0;
+    key = &scratch->key;
+    if (!row->described) {
+        describe(key, row, &scratch->object, layout);
+        if (key->code)
+            describe_code_position(key, row, target, layout, &scratch->frame);
+        if (!row->described || !stack_period || row->until_stack-- > 0)
+            return 0;
+    }
+    /* What a row is seen under first has to be named at once; of the rest most is known. */
+    scratch->frame.quiet = row->looks++ > 0 && !is_filling();
+    row->until_stack = stack_period - 1;
+    send_stack(key, row, target, layout, &scratch->frame);
+    return 0;
+}
+
 static __always_inline void count(const struct hit *hit, struct slot_in *in, u32 which)
 {
     struct abi_key *key = &hit->scratch->key;
@@ -86,6 +110,7 @@ static __always_inline void count(const struct hit *hit, struct slot_in *in, u32
     u64 shared = hit->ctx->rax, flags = flags_of(hit, shared);
     struct at_address *here = find_address(key->object, key->target);
     struct abi_row *row;
+    u32 number;
 
     if (read_object(key->object, object))
         count_stat(ABI_STAT_UNREADABLE, 1);
@@ -102,8 +127,9 @@ static __always_inline void count(const struct hit *hit, struct slot_in *in, u32
     key->generation = 2 * object->life;
     if (!in->slot && !plain)
         settle_code(hit->target, hit->layout, key, &hit->scratch->frame);
-    row = row_at(which, in->slot ? find_row_by_slot(hit, in, which, !(flags & ENDING))
-                                 : find_row(hit->scratch, hit->layout, which, !(flags & ENDING)));
+    number = in->slot ? find_row_by_slot(hit, in, which, !(flags & ENDING))
+                      : find_row(hit->scratch, hit->layout, which, !(flags & ENDING));
+    row = row_at(which, number);
     if (!row && (flags & ENDING)) {
         keep(count_single(hit, object->type, flags));
         return;
@@ -119,18 +145,10 @@ static __always_inline void count(const struct hit *hit, struct slot_in *in, u32
     row->counts.increfs += (flags & (FAILED | INCREMENT)) == INCREMENT;
     row->counts.handoffs += !!(flags & HANDOFF);
     row->counts.bounces += !!(flags & BOUNCED);
-    if (!row->described && row->counts.decrefs + row->counts.increfs >= ABI_NAME_AT) {
-        describe(key, row, object, hit->layout);
-        if (key->code) {
-            hit->scratch->frame.variables = in->frame;
-            describe_code_position(key, row, hit->target, hit->layout, &hit->scratch->frame);
-        }
-    }
-    if (row->described && stack_period && row->until_stack-- == 0) {
-        /* What a row is seen under first has to be named at once; of the rest most is known. */
-        hit->scratch->frame.quiet = row->looks++ > 0 && !is_filling();
-        row->until_stack = stack_period - 1;
-        send_stack(key, row, hit->target, hit->layout, &hit->scratch->frame);
+    if (row->described ? stack_period && row->until_stack-- == 0
+                       : row->counts.decrefs + row->counts.increfs >= ABI_NAME_AT) {
+        hit->scratch->frame.variables = in->frame;
+        look_closer(hit->scratch, hit->target, hit->layout, which, number);
     }
 }
 
