@@ -7,7 +7,7 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MOST_STACK = 512
 ROUNDED_TO = 32
-PROGRAMS = {"on_operation", "on_exit", "on_exec", "on_fork"}
+PROGRAMS = {"on_operation", "on_sample", "on_exit", "on_exec", "on_fork"}
 
 
 def functions():
@@ -36,5 +36,5 @@ def test_no_way_through_the_programs_takes_more_stack_than_old_kernels_give():
         return own + max((deepest(callee) for callee in callees[name] if callee in stack), default=0)
 
     assert PROGRAMS <= stack.keys()
-    assert {"find_row", "send_stack"} <= callees["on_operation"] and "visit_state" in callees["walk_states"]
+    assert {"find_row", "look_closer"} <= callees["on_operation"] and "visit_state" in callees["walk_states"]
     assert {name: deepest(name) for name in PROGRAMS if deepest(name) > MOST_STACK} == {}
