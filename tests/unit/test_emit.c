@@ -193,6 +193,32 @@ static void names_are_shortened_before_they_are_cut(void **state)
     profile_free(p);
 }
 
+static void processes_are_short_where_room_is(void **state)
+{
+    struct profile *p = sample_new();
+    struct profile_target second = p->targets[1];
+    char *text;
+
+    (void)state;
+    second.pid = 5000;
+    arrput(p->targets, second);
+    for (uint32_t i = 1; i <= 2; i++)
+        arrput(p->threads, ((struct profile_thread){2, 5000 + i, profile_text(p, "Worker")}));
+    contend(p, "app.Config", "instance of app.Config (module global app.CONFIG)", "global CONFIG that is read", 9);
+    sample_count(p, sample_object(p, "app.Config", "instance of app.Config (module global app.CONFIG)", 16),
+                 "global CONFIG that is read", 4, 9);
+    sample_count(p, 2, "global CONFIG that is read", 5, 9);
+    p->objects[2].target = 2;
+    text = emitted(&emit_table, p, (struct emit_options){0});
+    contains(text, "2 threads in each of 2 processes fight over 2 objects");
+    contains(text, "instance of app.Config (module global app.CONFIG) (in 2 processes)");
+    free(text);
+    text = emitted(&emit_table, p, (struct emit_options){.width = 90});
+    contains(text, "  app.Config (global app.CONFIG) (in 2 pids)\n");
+    free(text);
+    profile_free(p);
+}
+
 /* Three threads fight, two over each object. */
 static void threads_are_left_out_only_if_they_have_been_said(void **state)
 {
@@ -661,6 +687,7 @@ int main(void)
         cmocka_unit_test(names_are_shortened_before_they_are_cut),
         cmocka_unit_test(threads_are_left_out_only_if_they_have_been_said),
         cmocka_unit_test(rows_that_do_not_matter_give_way),
+        cmocka_unit_test(processes_are_short_where_room_is),
         cmocka_unit_test(an_order_that_is_not_that_of_the_sums_is_told),
         cmocka_unit_test(nothing_is_cut_where_no_terminal_is),
         cmocka_unit_test(advice_stands_below_the_rows_that_it_is_for),

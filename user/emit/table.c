@@ -122,7 +122,8 @@ static const char *shorter(const char *at, bool begins, size_t *length)
         const char *text, *instead;
         bool anywhere;
     } common[] = {
-        {"instance of ", "", false}, {"__main__.", "", false}, {"module global ", "global ", false}, {".<locals>", "", true}};
+        {"instance of ", "", false}, {"__main__.", "", false}, {"module global ", "global ", false},
+        {".<locals>", "", true}, {" processes)", " pids)", true}};
 
     for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++) {
         *length = strlen(common[i].text);
