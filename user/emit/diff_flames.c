@@ -1,5 +1,5 @@
-/* What changed, as differential flame graphs: both sides in one tree. Lines of Python code are left out of it, as they move
- * between two versions of a program. */
+/* What changed, as differential flame graphs: both sides in one tree. Lines of Python code are left out of it, as they
+ * move between two versions of a program. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,10 +123,12 @@ static void note_all(struct flamegraph *graph, const struct diff *diff, const st
         flamegraph_note(graph, note);
     for (size_t i = 0; i < arrlenu(diff->doubts); i++)
         flamegraph_note(graph, strdup(diff->doubts[i].text));
-    if (shown < arrlenu(diff->ranked) && asprintf(&note, "only %s rows of %s are shown (-n)", number_grouped(shown, number),
-                                                  number_grouped(arrlenu(diff->ranked), all)) > 0)
+    if (shown < arrlenu(diff->ranked) &&
+        asprintf(&note, "only %s rows of %s are shown (-n)", number_grouped(shown, number),
+                 number_grouped(arrlenu(diff->ranked), all)) > 0)
         flamegraph_note(graph, note);
-    if (diff->left_out && asprintf(&note, "left out by -I and -X: %s rows", number_grouped(diff->left_out, number)) > 0)
+    if (diff->left_out &&
+        asprintf(&note, "left out by -I and -X: %s rows", number_grouped(diff->left_out, number)) > 0)
         flamegraph_note(graph, note);
 }
 
@@ -165,6 +167,7 @@ static int emit_page(const struct diff *diff, const struct emit_options *options
     return status;
 }
 
-const struct diff_emitter diff_folded = {"folded", "stacks with both values, as difffolded.pl writes them", emit_folded_diff};
+const struct diff_emitter diff_folded = {"folded", "stacks with both values, as difffolded.pl writes them",
+                                         emit_folded_diff};
 const struct diff_emitter diff_flamegraph = {"flamegraph", "one page of HTML for a browser: red for more, blue for less",
                                              emit_page};

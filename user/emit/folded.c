@@ -58,13 +58,13 @@ static void print_frame(FILE *out, const char *name)
     }
 }
 
-static void print_path(FILE *out, const struct flame *tree, uint32_t leaf, uint32_t **path)
+static void print_path(FILE *out, const struct flame *flame, uint32_t leaf, uint32_t **path)
 {
     arrsetlen(*path, 0);
-    for (uint32_t node = leaf; node; node = tree->nodes[node].parent)
+    for (uint32_t node = leaf; node; node = flame->nodes[node].parent)
         arrput(*path, node);
     while (arrlenu(*path)) {
-        print_frame(out, tree->nodes[arrpop(*path)].name);
+        print_frame(out, flame->nodes[arrpop(*path)].name);
         if (arrlenu(*path))
             fputc_unlocked(';', out);
     }
@@ -106,8 +106,8 @@ static int by_text(const void *left, const void *right)
     return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-int folded_print(const struct flame *flame, const struct metric *metric, unsigned sides, const double divisor[FLAME_SIDES],
-                 FILE *out)
+int folded_print(const struct flame *flame, const struct metric *metric, unsigned sides,
+                 const double divisor[FLAME_SIDES], FILE *out)
 {
     struct printing printing = {metric, sides, divisor};
     char **lines = NULL, *line;

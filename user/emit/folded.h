@@ -12,7 +12,7 @@ const struct metric *stack_metric(const struct metric *key, bool sampled);
 
 /* A line for each leaf that is worth something: "root;..;leaf WEIGHT" or, of two sides, "root;..;leaf BEFORE AFTER".
  * Ordered by their text. divisor: of each side's weights, 0 for none. Returns 0, or -1 with a failure. */
-int folded_print(const struct flame *flame, const struct metric *metric, unsigned sides, const double divisor[FLAME_SIDES],
-                 FILE *out);
+int folded_print(const struct flame *flame, const struct metric *metric, unsigned sides,
+                 const double divisor[FLAME_SIDES], FILE *out);
 
 #endif

@@ -27,7 +27,7 @@ struct flame_children {
 
 /* One call of flame_add(). */
 struct grower {
-    struct flame *tree;
+    struct flame *flame;
     const struct profile *profile;
     unsigned side;
     uint32_t *places;    /* by node of the profile: that of the tree, 0 where none is known yet */
@@ -45,57 +45,57 @@ struct share {
 
 struct flame *flame_new(bool lines)
 {
-    struct flame *tree = calloc(1, sizeof(*tree));
+    struct flame *flame = calloc(1, sizeof(*flame));
 
-    if (!tree)
+    if (!flame)
         return NULL;
-    tree->lines = lines;
-    sh_new_arena(tree->words);
-    arrput(tree->nodes, ((struct flame_node){.name = "all", .place = ""}));
-    return tree;
+    flame->lines = lines;
+    sh_new_arena(flame->words);
+    arrput(flame->nodes, ((struct flame_node){.name = "all", .place = ""}));
+    return flame;
 }
 
-void flame_free(struct flame *tree)
+void flame_free(struct flame *flame)
 {
-    if (!tree)
+    if (!flame)
         return;
-    arrfree(tree->nodes);
-    hmfree(tree->children);
-    shfree(tree->words);
-    free(tree);
+    arrfree(flame->nodes);
+    hmfree(flame->children);
+    shfree(flame->words);
+    free(flame);
 }
 
 /* The tree's own copy. */
-static const char *word(struct flame *tree, const char *text, uint32_t *number)
+static const char *word(struct flame *flame, const char *text, uint32_t *number)
 {
-    ptrdiff_t known = shgeti(tree->words, text);
+    ptrdiff_t known = shgeti(flame->words, text);
 
     if (known < 0) {
-        shput(tree->words, text, (uint32_t)shlenu(tree->words));
-        known = shgeti(tree->words, text);
+        shput(flame->words, text, (uint32_t)shlenu(flame->words));
+        known = shgeti(flame->words, text);
     }
-    *number = tree->words[known].value;
-    return tree->words[known].key;
+    *number = flame->words[known].value;
+    return flame->words[known].key;
 }
 
 /* The node below parent, made where there is none yet. */
-static uint32_t descend(struct flame *tree, uint32_t parent, enum flame_kind kind, const char *name, const char *place)
+static uint32_t descend(struct flame *flame, uint32_t parent, enum flame_kind kind, const char *name, const char *place)
 {
     struct child child = {.parent = parent, .kind = kind};
     struct flame_node node = {.parent = parent, .kind = kind};
     uint32_t number;
     ptrdiff_t known;
 
-    node.name = word(tree, *name ? name : "?", &child.name);
-    node.place = word(tree, place, &child.place);
-    if (!tree->lines)
+    node.name = word(flame, *name ? name : "?", &child.name);
+    node.place = word(flame, place, &child.place);
+    if (!flame->lines)
         child.place = 0; /* another version of a program lies in another folder */
-    known = hmgeti(tree->children, child);
+    known = hmgeti(flame->children, child);
     if (known >= 0)
-        return tree->children[known].value;
-    number = (uint32_t)arrlenu(tree->nodes);
-    arrput(tree->nodes, node);
-    hmput(tree->children, child, number);
+        return flame->children[known].value;
+    number = (uint32_t)arrlenu(flame->nodes);
+    arrput(flame->nodes, node);
+    hmput(flame->children, child, number);
     return number;
 }
 
@@ -104,13 +104,13 @@ static int no_memory(void)
     return fail("cannot build the flame graph: out of memory");
 }
 
-static int descend_to_frame(struct flame *tree, const struct profile *profile, uint32_t frame, uint32_t *at)
+static int descend_to_frame(struct flame *flame, const struct profile *profile, uint32_t frame, uint32_t *at)
 {
-    char *name = frame_name(profile, frame, tree->lines), *place = frame_place(profile, frame, tree->lines);
+    char *name = frame_name(profile, frame, flame->lines), *place = frame_place(profile, frame, flame->lines);
     bool noted = !profile->frames[frame].file; /* "[truncated]" */
 
     if (name && place)
-        *at = descend(tree, *at, noted ? FLAME_NOTE : FLAME_PYTHON, name, place);
+        *at = descend(flame, *at, noted ? FLAME_NOTE : FLAME_PYTHON, name, place);
     free(name);
     free(place);
     return name && place ? 0 : no_memory();
@@ -127,7 +127,7 @@ static int descend_stack(struct grower *grower, uint32_t node, uint32_t *at)
     *at = node ? grower->places[node] : 0;
     while (arrlenu(grower->path)) {
         node = arrpop(grower->path);
-        if (descend_to_frame(grower->tree, profile, profile->nodes[node].frame, at))
+        if (descend_to_frame(grower->flame, profile, profile->nodes[node].frame, at))
             return -1;
         grower->places[node] = *at;
     }
@@ -175,8 +175,8 @@ static char *leaf_name(const struct flame_row *row)
     bool typed = names_type(row->object, row->type) || !*row->type;
     char *name;
 
-    if (asprintf(&name, "%s (%s%s%s)", *row->field ? row->field : "unknown field", typed ? "" : row->type, typed ? "" : " ",
-                 row->object) < 0)
+    if (asprintf(&name, "%s (%s%s%s)", *row->field ? row->field : "unknown field", typed ? "" : row->type,
+                 typed ? "" : " ", row->object) < 0)
         return NULL;
     return name;
 }
@@ -225,8 +225,9 @@ static uint64_t *counter(struct flame_counts *counts, size_t number)
 
 static uint32_t leaf_below(struct grower *grower, uint32_t at, const char *function, const char *object, uint32_t row)
 {
-    uint32_t leaf = descend(grower->tree, descend(grower->tree, at, FLAME_FUNCTION, function, ""), FLAME_OBJECT, object, "");
-    struct flame_node *node = &grower->tree->nodes[leaf];
+    uint32_t below = descend(grower->flame, at, FLAME_FUNCTION, function, "");
+    uint32_t leaf = descend(grower->flame, below, FLAME_OBJECT, object, "");
+    struct flame_node *node = &grower->flame->nodes[leaf];
 
     if (!node->row[grower->side])
         node->row[grower->side] = row + 1;
@@ -249,7 +250,7 @@ static int add_below_stacks(struct grower *grower, struct flame_counts *counts, 
     for (size_t number = 0; number < COUNTERS; number++) {
         share_out(grower, *counter(counts, number));
         for (size_t i = 0; i < arrlenu(leaves); i++)
-            *counter(&grower->tree->nodes[leaves[i]].own[grower->side], number) += grower->shares[i].part;
+            *counter(&grower->flame->nodes[leaves[i]].own[grower->side], number) += grower->shares[i].part;
     }
     arrfree(leaves);
     return 0;
@@ -258,11 +259,11 @@ static int add_below_stacks(struct grower *grower, struct flame_counts *counts, 
 static void add_without_stack(struct grower *grower, struct flame_counts *counts, const char *function,
                               const char *object, uint32_t row)
 {
-    uint32_t at = descend(grower->tree, 0, FLAME_NOTE, "[no Python stack seen]", "");
+    uint32_t at = descend(grower->flame, 0, FLAME_NOTE, "[no Python stack seen]", "");
     uint32_t leaf = leaf_below(grower, at, function, object, row);
 
     for (size_t number = 0; number < COUNTERS; number++)
-        *counter(&grower->tree->nodes[leaf].own[grower->side], number) += *counter(counts, number);
+        *counter(&grower->flame->nodes[leaf].own[grower->side], number) += *counter(counts, number);
 }
 
 /* What the row's sites in the C function of its site number first did, unless an earlier one is in it too. */
@@ -328,9 +329,10 @@ static int add_row(struct grower *grower, const struct flame_row *row)
     return status;
 }
 
-int flame_add(struct flame *flame, unsigned side, const struct profile *profile, const struct flame_row *rows, size_t count)
+int flame_add(struct flame *flame, unsigned side, const struct profile *profile, const struct flame_row *rows,
+              size_t count)
 {
-    struct grower grower = {.tree = flame, .profile = profile, .side = side};
+    struct grower grower = {.flame = flame, .profile = profile, .side = side};
     int status = 0;
 
     grower.places = calloc(arrlenu(profile->nodes) + 1, sizeof(*grower.places));
@@ -381,9 +383,9 @@ uint64_t flame_weight(const struct flame_counts *counts, const struct metric *me
     return metric->of(&row);
 }
 
-uint64_t *flame_totals(const struct flame *tree, unsigned side, const struct metric *metric)
+uint64_t *flame_totals(const struct flame *flame, unsigned side, const struct metric *metric)
 {
-    size_t count = arrlenu(tree->nodes);
+    size_t count = arrlenu(flame->nodes);
     uint64_t *totals = calloc(count, sizeof(*totals));
 
     if (!totals) {
@@ -391,9 +393,9 @@ uint64_t *flame_totals(const struct flame *tree, unsigned side, const struct met
         return NULL;
     }
     for (size_t i = count; i-- > 0;) {
-        totals[i] += flame_weight(&tree->nodes[i].own[side], metric);
+        totals[i] += flame_weight(&flame->nodes[i].own[side], metric);
         if (i)
-            totals[tree->nodes[i].parent] += totals[i];
+            totals[flame->nodes[i].parent] += totals[i];
     }
     return totals;
 }
@@ -413,12 +415,12 @@ static int dearest_first(const void *left, const void *right)
 }
 
 /* The larger of both sides would not do: a parent's may be on the other side than its children's. */
-static struct candidate *candidates(const struct flame *tree, const struct metric *metric)
+static struct candidate *candidates(const struct flame *flame, const struct metric *metric)
 {
-    uint64_t *before = flame_totals(tree, 0, metric), *after = flame_totals(tree, 1, metric);
+    uint64_t *before = flame_totals(flame, 0, metric), *after = flame_totals(flame, 1, metric);
     struct candidate *all = NULL;
 
-    for (size_t i = 0; before && after && i < arrlenu(tree->nodes); i++)
+    for (size_t i = 0; before && after && i < arrlenu(flame->nodes); i++)
         arrput(all, ((struct candidate){before[i] + after[i], (uint32_t)i}));
     free(before);
     free(after);
@@ -433,48 +435,48 @@ static void add_counts(struct flame_counts *to, struct flame_counts *from)
 }
 
 /* Puts the node, or what stands for it, behind those that are kept already. */
-static uint32_t keep(struct flame *tree, struct flame_node *node, bool wanted, uint32_t parent, uint32_t *notes)
+static uint32_t keep(struct flame *flame, struct flame_node *node, bool wanted, uint32_t parent, uint32_t *notes)
 {
     struct flame_node note = {.parent = parent, .name = "[smaller ones]", .place = ""};
 
     if (!wanted && notes[node->parent])
         return notes[node->parent];
     if (!wanted)
-        notes[node->parent] = (uint32_t)arrlenu(tree->nodes);
+        notes[node->parent] = (uint32_t)arrlenu(flame->nodes);
     if (wanted) {
         note = *node;
         note.parent = parent;
         for (unsigned side = 0; side < FLAME_SIDES; side++)
             note.own[side] = (struct flame_counts){0};
     }
-    arrput(tree->nodes, note);
-    return (uint32_t)arrlenu(tree->nodes) - 1;
+    arrput(flame->nodes, note);
+    return (uint32_t)arrlenu(flame->nodes) - 1;
 }
 
 /* to: by old number, where its counts go; notes: by old number of a parent, the note below it. */
-static void rebuild(struct flame *tree, const bool *wanted, uint32_t *to, uint32_t *notes)
+static void rebuild(struct flame *flame, const bool *wanted, uint32_t *to, uint32_t *notes)
 {
-    struct flame_node *old = tree->nodes;
+    struct flame_node *old = flame->nodes;
 
-    tree->nodes = NULL;
-    arrput(tree->nodes, old[0]);
+    flame->nodes = NULL;
+    arrput(flame->nodes, old[0]);
     for (size_t i = 1; i < arrlenu(old); i++) {
         uint32_t parent = old[i].parent;
 
         if (wanted[i] || wanted[parent])
-            to[i] = keep(tree, &old[i], wanted[i], to[parent], notes);
+            to[i] = keep(flame, &old[i], wanted[i], to[parent], notes);
         else
             to[i] = to[parent];
-        tree->folded += !wanted[i];
+        flame->folded += !wanted[i];
         for (unsigned side = 0; side < FLAME_SIDES; side++)
-            add_counts(&tree->nodes[to[i]].own[side], &old[i].own[side]);
+            add_counts(&flame->nodes[to[i]].own[side], &old[i].own[side]);
     }
     arrfree(old);
 }
 
-int flame_prune(struct flame *tree, const struct metric *metric, size_t most)
+int flame_prune(struct flame *flame, const struct metric *metric, size_t most)
 {
-    size_t count = arrlenu(tree->nodes);
+    size_t count = arrlenu(flame->nodes);
     struct candidate *all;
     bool *wanted;
     uint32_t *to, *notes;
@@ -482,7 +484,7 @@ int flame_prune(struct flame *tree, const struct metric *metric, size_t most)
 
     if (count <= most)
         return 0;
-    all = candidates(tree, metric);
+    all = candidates(flame, metric);
     wanted = calloc(count, sizeof(*wanted));
     to = calloc(count, sizeof(*to));
     notes = calloc(count, sizeof(*notes));
@@ -490,7 +492,7 @@ int flame_prune(struct flame *tree, const struct metric *metric, size_t most)
         wanted[0] = true;
         for (size_t i = 0; i < most; i++)
             wanted[all[i].node] = true;
-        rebuild(tree, wanted, to, notes);
+        rebuild(flame, wanted, to, notes);
         status = 0;
     } else {
         no_memory();
@@ -499,6 +501,6 @@ int flame_prune(struct flame *tree, const struct metric *metric, size_t most)
     free(wanted);
     free(to);
     free(notes);
-    hmfree(tree->children); /* speaks of the old numbers */
+    hmfree(flame->children); /* speaks of the old numbers */
     return status;
 }

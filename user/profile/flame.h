@@ -54,12 +54,13 @@ struct flame_row {
     uint32_t number;
 };
 
-/* The same with what the row itself is called. addresses: it is of a single object (rows_options.by_object), which is told
- * apart from others of its name. */
+/* The same with what the row itself is called. addresses: it is of a single object (rows_options.by_object), which is
+ * told apart from others of its name. */
 struct flame_row flame_row_of(const struct row *row, uint32_t number, bool addresses);
 
 /* Adds rows of the profile to a side; several calls may add to one. Returns 0, or -1 with a failure. */
-int flame_add(struct flame *flame, unsigned side, const struct profile *profile, const struct flame_row *rows, size_t count);
+int flame_add(struct flame *flame, unsigned side, const struct profile *profile, const struct flame_row *rows,
+              size_t count);
 
 /* The tree of a report: max_rows (0: all) of the ranked rows and, where all are wanted, of those of single threads, whose
  * numbers follow. NULL with a failure. */

@@ -4,7 +4,8 @@
 // What would not be seen, or turn the direction of writing around, is shown as an escape, as in hotref's other output.
 const unseen = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 const escaped = text => text.replace(unseen, character => "\\u" + character.charCodeAt(0).toString(16).padStart(4, "0"));
-const data = JSON.parse(document.getElementById("profile").textContent, (_, value) => typeof value === "string" ? escaped(value) : value);
+const data = JSON.parse(document.getElementById("profile").textContent,
+                        (_, value) => typeof value === "string" ? escaped(value) : value);
 const byId = id => document.getElementById(id);
 const LINE = 20;            // pixels from one depth to the next
 const LEAST = 1;            // pixels that a frame takes at least to be drawn
@@ -52,7 +53,8 @@ function isWithin(node, above)
 }
 
 // Numbers, as people read them.
-const grouped = number => number.toLocaleString("en", data.unit ? {maximumSignificantDigits: 4} : {maximumFractionDigits: 0});
+const digits = data.unit ? {maximumSignificantDigits: 4} : {maximumFractionDigits: 0};
+const grouped = number => number.toLocaleString("en", digits);
 function share(part, whole)
 {
     if (!whole)
@@ -73,13 +75,20 @@ function change(before, after)
     const percent = Math.round(100 * (after - before) / before);
     return percent ? (percent > 0 ? "+" : "−") + grouped(Math.abs(percent)) + " %" : "±0 %";
 }
-const shortened = text => text.length > TIP_TEXT ? text.slice(0, TIP_TEXT) + "… (" + grouped(text.length) + " characters)" : text;
+function shortened(text)
+{
+    return text.length > TIP_TEXT ? `${text.slice(0, TIP_TEXT)}… (${grouped(text.length)} characters)` : text;
+}
 
 function weigh(before, after)
 {
     return {before, after, both: before + after}[state.layout];
 }
-const weight = node => differential ? weigh(node.sums[0][state.metric], node.sums[1][state.metric]) : node.sums[0][state.metric];
+function weight(node)
+{
+    const [before, after] = node.sums.map(sums => sums[state.metric]);
+    return differential ? weigh(before, after) : before;
+}
 
 function element(name, text, className)
 {
@@ -150,7 +159,8 @@ const frames = byId("frames");
 const drawn = new Map();
 function draw(node, left, width, above)
 {
-    const shape = element("div", width >= TEXT ? (node === root ? `all: ${grouped(node.weight)} ${unit()}` : node.name) : "");
+    const name = node === root ? `all: ${grouped(node.weight)} ${unit()}` : node.name;
+    const shape = element("div", width >= TEXT ? name : "");
     shape.dataset.node = node.number;
     shape.className = "frame " + colour(shape, node);
     shape.style.left = left + "px";
@@ -179,14 +189,16 @@ function drawRest(parent, left, width, count)
 function render()
 {
     const zoom = state.zoom, width = frames.clientWidth, scale = zoom.weight ? width / zoom.weight : 0;
-    const fragment = document.createDocumentFragment(), rest = [zoom], hadFocus = frames.contains(document.activeElement);
+    const fragment = document.createDocumentFragment(), rest = [zoom];
+    const hadFocus = frames.contains(document.activeElement);
     let deepest = zoom.depth;
     drawn.clear();
     for (let node = parentOf(zoom); node; node = parentOf(node))
         fragment.append(draw(node, 0, width, true));
     while (rest.length) {
         const node = rest.pop(), pixels = node === zoom ? width : node.weight * scale;
-        const wide = node.children.filter(child => child.weight * scale >= LEAST), narrow = node.children.slice(wide.length);
+        const wide = node.children.filter(child => child.weight * scale >= LEAST);
+        const narrow = node.children.slice(wide.length);
         const left = narrow.length ? (narrow[0].x - zoom.x) * scale : 0;
         const end = (node.x + node.weight - zoom.x) * scale;
         fragment.append(draw(node, node === zoom ? 0 : (node.x - zoom.x) * scale, pixels, false));
@@ -235,7 +247,8 @@ function search(query)
     state.query = wanted;
     for (const node of nodes) {
         const parent = parentOf(node);
-        node.match = wanted !== "" && node !== root && (lower(node.name).includes(wanted) || lower(node.place).includes(wanted));
+        node.match = wanted !== "" && node !== root
+            && (lower(node.name).includes(wanted) || lower(node.place).includes(wanted));
         node.below = node.match || (parent !== null && parent.below);
         count += node.match;
         if (node.match && !parent.below)
@@ -259,8 +272,9 @@ let lines = [];
 function columns()
 {
     const heading = data.metrics[state.metric].heading;
-    return [["#", true], ...(differential ? [["BEFORE", true], ["AFTER", true], ["CHANGE", true]] : [[heading, true]]), ["THREADS", true],
-            ["OBJECT"], ["FIELD"], ["LINE"], ["TYPE"], ["FUNCTION"]];
+    const values = differential ? ["BEFORE", "AFTER", "CHANGE"] : [heading];
+    return [...["#", ...values, "THREADS"].map(text => [text, true]),
+            ...["OBJECT", "FIELD", "LINE", "TYPE", "FUNCTION"].map(text => [text, false])];
 }
 // As hotref report orders rows, and numbers them, unless other weights were chosen.
 const valueOf = (row, side) => row.values[side] ? row.values[side][state.metric] : 0;
@@ -273,9 +287,9 @@ function rank(a, b)
 }
 function cells(row)
 {
-    const numbers = differential
-        ? [grouped(valueOf(row, 0)), grouped(valueOf(row, 1)), change(valueOf(row, 0), valueOf(row, 1))] : [grouped(valueOf(row, 0))];
-    const threads = row.threads[0] === row.threads[row.threads.length - 1] ? row.threads[0] : row.threads.join(" → ");
+    const [before, after] = [valueOf(row, 0), valueOf(row, 1)];
+    const numbers = differential ? [grouped(before), grouped(after), change(before, after)] : [grouped(before)];
+    const threads = new Set(row.threads).size === 1 ? row.threads[0] : row.threads.join(" → ");
     return [...numbers, threads, row.object, row.field, row.place, row.type, row.function];
 }
 function fillTable()
@@ -306,9 +320,10 @@ function fillTable()
 }
 function filterRows()
 {
+    const outside = number => state.zoom !== root && !leaves[number].some(leaf => isWithin(leaf, state.zoom));
     lines.forEach((line, number) => {
         line.hidden = state.query !== "" && !rowMatches(number);
-        line.classList.toggle("outside", state.zoom !== root && !leaves[number].some(leaf => isWithin(leaf, state.zoom)));
+        line.classList.toggle("outside", outside(number));
     });
 }
 function markLine()
@@ -402,7 +417,8 @@ function showTip(node, x, y)
     describe(node);
     tip.hidden = false;
     tip.style.left = Math.max(4, Math.min(x + 14, innerWidth - tip.offsetWidth - 8)) + "px";
-    tip.style.top = (y + 18 + tip.offsetHeight > innerHeight ? Math.max(4, y - tip.offsetHeight - 12) : y + 18) + "px";
+    const below = y + 18 + tip.offsetHeight <= innerHeight;
+    tip.style.top = (below ? y + 18 : Math.max(4, y - tip.offsetHeight - 12)) + "px";
 }
 function hideTip()
 {
@@ -442,7 +458,8 @@ function moveTo(node)
 }
 function beside(node, step)
 {
-    const level = [...drawn.keys()].map(number => nodes[number]).filter(other => other.depth === node.depth).sort((a, b) => a.x - b.x);
+    const level = [...drawn.keys()].map(number => nodes[number]).filter(other => other.depth === node.depth);
+    level.sort((a, b) => a.x - b.x);
     return level[level.indexOf(node) + step];
 }
 const moves = {
@@ -560,7 +577,8 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showTheme)
 
 const legend = differential
     ? [["more", "var(--grew)"], ["less", "var(--shrank)"], ["same", "var(--neutral)"]]
-    : [["Python", "hsl(210 var(--python-s) var(--python-l))"], ["C function", "var(--c)"], ["object", "hsl(22 var(--object-s) var(--object-l))"]];
+    : [["Python", "hsl(210 var(--python-s) var(--python-l))"], ["C function", "var(--c)"],
+       ["object", "hsl(22 var(--object-s) var(--object-l))"]];
 byId("legend").append(...legend.map(([text, swatch]) => {
     const made = element("span", text);
     made.style.setProperty("--swatch", swatch);
