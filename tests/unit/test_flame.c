@@ -80,6 +80,23 @@ static void functions_keep_what_they_did(void **state)
     profile_free(p);
 }
 
+static void sites_of_one_function_are_one_frame(void **state)
+{
+    struct profile *p = sample_new();
+    uint32_t object = contended(p, "dict", "d", FIELD, 50);
+    struct profile_site other = p->sites[1];
+
+    (void)state;
+    other.address += 16;
+    arrput(p->sites, other);
+    sample_count(p, object, FIELD, 1, 1)->site = 2;
+    sample_count(p, object, FIELD, 1, 7)->site = 3;
+    sample_stack(p, object, FIELD, 9, "a.py", "main", 1, "a", 2);
+    folds_to(p, "[no Python stack seen];cell_dealloc;list item (dict d) 1\n"
+                "main (a.py:1);a (a.py:2);func_dealloc;list item (dict d) 107\n");
+    profile_free(p);
+}
+
 static void counts_beyond_32_bits_are_shared_out_exactly(void **state)
 {
     struct profile *p = sample_new();
@@ -265,6 +282,7 @@ int main(void)
         cmocka_unit_test(frames_stand_from_the_root_to_the_object),
         cmocka_unit_test(what_three_stacks_share_sums_up_to_the_row),
         cmocka_unit_test(functions_keep_what_they_did),
+        cmocka_unit_test(sites_of_one_function_are_one_frame),
         cmocka_unit_test(counts_beyond_32_bits_are_shared_out_exactly),
         cmocka_unit_test(a_type_that_the_name_tells_is_not_told_twice),
         cmocka_unit_test(names_cannot_break_frames_or_lines),

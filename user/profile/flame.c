@@ -32,7 +32,9 @@ struct grower {
     unsigned side;
     uint32_t *places;    /* by node of the profile: that of the tree, 0 where none is known yet */
     uint32_t *path;      /* stb_ds array, and those below: scratch */
-    const struct row_stack **stacks;
+    const struct row_site **sites;      /* of the row at hand, by function */
+    const struct row_stack **all_stacks;
+    const struct row_stack **stacks;    /* of the function at hand */
     struct share *shares;
 };
 
@@ -266,54 +268,83 @@ static void add_without_stack(struct grower *grower, struct flame_counts *counts
         *counter(&grower->flame->nodes[leaf].own[grower->side], number) += *counter(counts, number);
 }
 
-/* What the row's sites in the C function of its site number first did, unless an earlier one is in it too. */
-static bool sum_function(const struct row *row, uint32_t first, struct flame_counts *counts)
+/* By C function, so that its sites and its stacks are found side by side; within that as they stood. */
+static int sites_by_function(const void *left, const void *right)
 {
-    const char *function = row->sites[first].function;
+    const struct row_site *a = *(const struct row_site *const *)left, *b = *(const struct row_site *const *)right;
+
+    return strcmp(a->function, b->function) ?: (a > b) - (a < b);
+}
+
+static int stacks_by_function(const void *left, const void *right)
+{
+    const struct row_stack *a = *(const struct row_stack *const *)left, *b = *(const struct row_stack *const *)right;
+
+    return strcmp(a->function, b->function) ?: (a > b) - (a < b);
+}
+
+static void sort_by_function(struct grower *grower, const struct row *row)
+{
+    arrsetlen(grower->sites, 0);
+    arrsetlen(grower->all_stacks, 0);
+    for (uint32_t i = 0; i < row->site_count; i++)
+        arrput(grower->sites, &row->sites[i]);
+    for (uint32_t i = 0; i < row->stack_count; i++) {
+        if (row->stacks[i].hits)
+            arrput(grower->all_stacks, &row->stacks[i]);
+    }
+    array_sort(grower->sites, sites_by_function);
+    array_sort(grower->all_stacks, stacks_by_function);
+}
+
+static void add_site(struct flame_counts *counts, const struct row_site *site)
+{
+    counts->decrefs += site->decrefs;
+    counts->increfs += site->increfs;
+    counts->handoffs += site->handoffs;
+    counts->retries += site->retries;
+    counts->bounces += site->bounces;
+    counts->samples += site->samples;
+}
+
+/* What the function of the next site did there and at those behind it. Returns the site after them. */
+static size_t sum_function(const struct grower *grower, size_t next, struct flame_counts *counts)
+{
+    const char *function = grower->sites[next]->function;
 
     *counts = (struct flame_counts){0};
-    for (uint32_t i = 0; i < row->site_count; i++) {
-        const struct row_site *site = &row->sites[i];
-
-        if (strcmp(site->function, function) != 0)
-            continue;
-        if (i < first)
-            return false;
-        counts->decrefs += site->decrefs;
-        counts->increfs += site->increfs;
-        counts->handoffs += site->handoffs;
-        counts->retries += site->retries;
-        counts->bounces += site->bounces;
-        counts->samples += site->samples;
-    }
-    return true;
+    for (; next < arrlenu(grower->sites) && strcmp(grower->sites[next]->function, function) == 0; next++)
+        add_site(counts, grower->sites[next]);
+    return next;
 }
 
-static void find_stacks(struct grower *grower, const struct row *row, const char *function)
+/* The function's stacks, which do not stand before the next one. Returns the stack after them. */
+static size_t find_stacks(struct grower *grower, size_t next, const char *function)
 {
     arrsetlen(grower->stacks, 0);
-    for (uint32_t i = 0; i < row->stack_count; i++) {
-        if (row->stacks[i].hits && strcmp(row->stacks[i].function, function) == 0)
-            arrput(grower->stacks, &row->stacks[i]);
+    for (; next < arrlenu(grower->all_stacks); next++) {
+        int order = strcmp(grower->all_stacks[next]->function, function);
+
+        if (order > 0)
+            break;
+        if (order == 0)
+            arrput(grower->stacks, grower->all_stacks[next]);
     }
+    return next;
 }
 
-static int add_function(struct grower *grower, const struct row *row, uint32_t site, const char *object, uint32_t number)
+static int add_function(struct grower *grower, const struct row_site *site, struct flame_counts *counts,
+                        const char *object, uint32_t number)
 {
-    struct flame_counts counts;
-    char *function;
+    char *function = function_name(site);
     int status = 0;
 
-    if (!sum_function(row, site, &counts))
-        return 0;
-    function = function_name(&row->sites[site]);
     if (!function)
         return no_memory();
-    find_stacks(grower, row, row->sites[site].function);
     if (arrlenu(grower->stacks))
-        status = add_below_stacks(grower, &counts, function, object, number);
+        status = add_below_stacks(grower, counts, function, object, number);
     else
-        add_without_stack(grower, &counts, function, object, number);
+        add_without_stack(grower, counts, function, object, number);
     free(function);
     return status;
 }
@@ -322,9 +353,17 @@ static int add_row(struct grower *grower, const struct flame_row *row)
 {
     char *leaf = leaf_name(row);
     int status = leaf ? 0 : no_memory();
+    size_t stack = 0;
 
-    for (uint32_t i = 0; !status && i < row->row->site_count; i++)
-        status = add_function(grower, row->row, i, leaf, row->number);
+    sort_by_function(grower, row->row);
+    for (size_t first = 0, next; !status && first < arrlenu(grower->sites); first = next) {
+        const struct row_site *site = grower->sites[first];
+        struct flame_counts counts;
+
+        next = sum_function(grower, first, &counts);
+        stack = find_stacks(grower, stack, site->function);
+        status = add_function(grower, site, &counts, leaf, row->number);
+    }
     free(leaf);
     return status;
 }
@@ -342,6 +381,8 @@ int flame_add(struct flame *flame, unsigned side, const struct profile *profile,
         status = add_row(&grower, &rows[i]);
     free(grower.places);
     arrfree(grower.path);
+    arrfree(grower.sites);
+    arrfree(grower.all_stacks);
     arrfree(grower.stacks);
     arrfree(grower.shares);
     return status;
