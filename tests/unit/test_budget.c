@@ -30,9 +30,33 @@ static void bounds_are_read(void **state)
 
 static void what_is_no_bound_is_refused(void **state)
 {
-    static const char *const texts[] = {"", " 1", "1 ", "-1", "0x10", "1e3", "1,000", "1.5", "_1", "1_", "1__0", "x", "+",
-                                        "+x", "+1x", "1%", "+5%%", "1.05X", "1.0000001x", "1.x", ".5x", "5/units", "nan",
-                                        "18446744073709551616", "99999999999999999999x", "+-5", "1.05x1"};
+    static const char *const texts[] = {"",
+                                        " 1",
+                                        "1 ",
+                                        "-1",
+                                        "0x10",
+                                        "1e3",
+                                        "1,000",
+                                        "1.5",
+                                        "_1",
+                                        "1_",
+                                        "1__0",
+                                        "x",
+                                        "+",
+                                        "+x",
+                                        "+1x",
+                                        "1%",
+                                        "+5%%",
+                                        "1.05X",
+                                        "1.0000001x",
+                                        "1.x",
+                                        ".5x",
+                                        "5/units",
+                                        "nan",
+                                        "18446744073709551616",
+                                        "99999999999999999999x",
+                                        "+-5",
+                                        "1.05x1"};
     struct bound bound;
 
     (void)state;
@@ -125,26 +149,31 @@ static void what_is_no_budget_is_refused_with_its_line(void **state)
     refused("version: 2\n", "'b.yml' line 1: version 1 is the one there is, not '2'");
     refused("version: 1\nlimit: []\n", "'b.yml' line 2: unknown key 'limit'");
     refused("version: 1\nversion: 1\n", "'b.yml' line 2: there twice: 'version'");
-    refused("version: 1\nlimits: 3\n", "'b.yml' line 2: a list is needed here, each of its entries behind '- '");
-    refused(HEAD "  - 3\n", "'b.yml' line 3: a list of keys and values is needed here, such as 'field: function.*'");
-    refused(HEAD "  - field: a\n", "'b.yml' line 3: this limits nothing: it needs a metric, such as 'decrefs: 1000'");
+    refused("version: 1\nlimits: 3\n",
+            "'b.yml' line 2: a list is needed here, each of its entries behind '- '");
+    refused(HEAD "  - 3\n",
+            "'b.yml' line 3: a list of keys and values is needed here, such as 'field: function.*'");
+    refused(HEAD "  - field: a\n",
+            "'b.yml' line 3: this limits nothing: it needs a metric, such as 'decrefs: 1000'");
     refused(HEAD "  - decref: 3\n", "'b.yml' line 3: unknown key 'decref'");
     refused(HEAD "  - decrefs: 3\n    decrefs: 4\n", "'b.yml' line 4: there twice: 'decrefs'");
     refused(HEAD "  - decrefs: [3]\n", "'b.yml' line 3: a text is needed for 'decrefs'");
     refused(HEAD "  - decrefs:\n", "'b.yml' line 3: a text is needed for 'decrefs'");
     refused(HEAD "  - field: {a: b}\n    decrefs: 1\n", "'b.yml' line 3: a text is needed for 'field'");
     refused(HEAD "  - field: \"a\\0b\"\n    decrefs: 1\n", "'b.yml' line 3: a text is needed for 'field'");
-    refused(HEAD "  - ops: 3\n",
-            "'b.yml' line 3: 'ops' differs from run to run and cannot be limited: decrefs, threads and handoffs can");
-    refused(HEAD "  - bounces: 3\n",
-            "'b.yml' line 3: 'bounces' differs from run to run and cannot be limited: decrefs, threads and handoffs can");
+    refused(HEAD "  - ops: 3\n", "'b.yml' line 3: 'ops' differs from run to run and cannot be limited: "
+                                 "decrefs, threads and handoffs can");
+    refused(HEAD "  - bounces: 3\n", "'b.yml' line 3: 'bounces' differs from run to run and cannot be "
+                                     "limited: decrefs, threads and handoffs can");
     refused(HEAD "  - rest: maybe\n    decrefs: 3\n", "'b.yml' line 3: true or false is needed for 'rest'");
     refused(HEAD "  - reason: none\n    decrefs: 3\n", "'b.yml' line 3: unknown key 'reason'");
-    refused(HEAD "  - decrefs: many\n", "'b.yml' line 3: 'many' is no maximum: there are 1000, 0.5/unit, and of the "
-                                        "baseline 1.05x, +5% and +100");
+    refused(HEAD "  - decrefs: many\n",
+            "'b.yml' line 3: 'many' is no maximum: there are 1000, 0.5/unit, and of the "
+            "baseline 1.05x, +5% and +100");
     refused(HEAD "  - field: a\n  decrefs: 3\n", "'b.yml' line 4: did not find expected '-' indicator");
-    refused(HEAD "  - field: *a\n    decrefs: 1\n", "'b.yml' line 3: found undefined alias: put patterns that begin with "
-                                                   "'*' between quotes");
+    refused(HEAD "  - field: *a\n    decrefs: 1\n",
+            "'b.yml' line 3: found undefined alias: put patterns that begin with "
+            "'*' between quotes");
     refused("version: 1\n---\nversion: 1\n", "'b.yml' holds more than one document");
     refused("version: 1\nlimits: [{decrefs: 1}]\n\xff\n", "'b.yml' line 1: invalid leading UTF-8 octet");
 }
@@ -153,9 +182,11 @@ static void an_exception_has_a_pattern_and_a_reason(void **state)
 {
     (void)state;
     refused("version: 1\nexceptions:\n  - object: a\n", "'b.yml' line 3: an exception needs a 'reason'");
-    refused("version: 1\nexceptions:\n  - reason: a\n",
-            "'b.yml' line 3: an exception needs a pattern, such as 'object: ...': this one would be all rows");
-    refused("version: 1\nexceptions:\n  - object: a\n    reason: b\n    rest: true\n", "'b.yml' line 5: unknown key 'rest'");
+    refused(
+        "version: 1\nexceptions:\n  - reason: a\n",
+        "'b.yml' line 3: an exception needs a pattern, such as 'object: ...': this one would be all rows");
+    refused("version: 1\nexceptions:\n  - object: a\n    reason: b\n    rest: true\n",
+            "'b.yml' line 5: unknown key 'rest'");
     refused("version: 1\nexceptions:\n  - object: a\n    reason: b\n    expires: 2027-02-29\n",
             "'b.yml' line 5: no date, such as 2027-03-31, is '2027-02-29'");
     refused("version: 1\nexceptions:\n  - object: a\n    reason: b\n    expires: 2027-2-9\n",
@@ -197,11 +228,26 @@ static void limits_of_the_command_line(void **state)
 
 static void limits_that_are_none(void **state)
 {
-    static const char *const texts[] = {"",          "decrefs",          "decrefs=",          "=3",
-                                        "typ=a",     "type=a",           "type=,decrefs=1",   "type=a,typ=b,decrefs=1",
-                                        "ops=3",     "decrefs=1,ops=3",  "decrefs=1,decrefs=2", "type=a,type=b,decrefs=1",
-                                        "decrefs=1,", "decrefs=1 ",      "decrefs=1,threads=2", "Decrefs=1",
-                                        "decrefs=1,nonsense", "decrefs=+", "\xff=1", "field=\xff,decrefs=1"};
+    static const char *const texts[] = {"",
+                                        "decrefs",
+                                        "decrefs=",
+                                        "=3",
+                                        "typ=a",
+                                        "type=a",
+                                        "type=,decrefs=1",
+                                        "type=a,typ=b,decrefs=1",
+                                        "ops=3",
+                                        "decrefs=1,ops=3",
+                                        "decrefs=1,decrefs=2",
+                                        "type=a,type=b,decrefs=1",
+                                        "decrefs=1,",
+                                        "decrefs=1 ",
+                                        "decrefs=1,threads=2",
+                                        "Decrefs=1",
+                                        "decrefs=1,nonsense",
+                                        "decrefs=+",
+                                        "\xff=1",
+                                        "field=\xff,decrefs=1"};
     struct budget *budget = budget_new();
 
     (void)state;

@@ -19,7 +19,8 @@ static struct profile *nested(void)
 }
 
 /* Objects that were folded; threads: of the most shared of them, 0 if not known. */
-static void add_fold(struct profile *p, const char *type, const char *field, uint64_t decrefs, uint32_t threads)
+static void add_fold(struct profile *p, const char *type, const char *field, uint64_t decrefs,
+                     uint32_t threads)
 {
     sample_count(p, sample_fold(p, type, 14), field, 0, decrefs)->threads = threads;
 }
@@ -122,7 +123,8 @@ static void rows_of_a_single_thread_count_where_asked_for(void **state)
     answers(ask(nested(), "type=list,decrefs=499"), GATE_PASSED, 0);
     question.input.all = true;
     answers(question, GATE_FAILED, 500);
-    answers(ask_file(nested(), "version: 1\nlimits: [{type: list, all: true, decrefs: 499}]\n"), GATE_FAILED, 500);
+    answers(ask_file(nested(), "version: 1\nlimits: [{type: list, all: true, decrefs: 499}]\n"), GATE_FAILED,
+            500);
 }
 
 static void a_profile_without_rows_passes(void **state)
@@ -236,7 +238,8 @@ static void what_was_not_seen_whole_is_not_judged(void **state)
     q = ask(nested(), "decrefs=1"), q.profile->modules[1].decrements = q.profile->modules[1].armed = 1;
     q.profile->modules[1].late_ns = 1500000;
     refuses(q, "loaded 1.5 ms before");
-    q = relative("decrefs=+5", 0), q.profile->targets[1].increments = q.profile->targets[1].increments_armed = 9;
+    q = relative("decrefs=+5", 0),
+    q.profile->targets[1].increments = q.profile->targets[1].increments_armed = 9;
     q.baseline->targets[1].increments = 9;
     refuses(q, "other increments were counted");
     q = relative("decrefs=+5", 0), q.baseline->meta.lost = 1;
@@ -250,7 +253,8 @@ static void a_program_that_failed_has_not_done_its_work(void **state)
     (void)state;
     q = ask(nested(), "decrefs=1"), q.profile->targets[1].end_status = 1;
     refuses(q, "failed with exit status 1");
-    q = ask(nested(), "decrefs=1"), q.profile->targets[1].end = END_SIGNAL, q.profile->targets[1].end_status = 11;
+    q = ask(nested(), "decrefs=1"), q.profile->targets[1].end = END_SIGNAL,
+    q.profile->targets[1].end_status = 11;
     refuses(q, "was ended by signal 11");
     q = ask(nested(), "decrefs=1"), q.profile->targets[1].end = END_UNKNOWN;
     refuses(q, "how process 4242 ended is not known");
@@ -325,14 +329,16 @@ static void exceptions_take_rows_until_they_expire(void **state)
     assert_int_equal(q.gate->checks[0].limit->exception, 0);
     assert_int_equal(check_excess(&q.gate->checks[0]), 1);
     end(&q);
-    refuses(ask_file(nested(), "version: 1\nexceptions: [{object: '*', reason: r, expires: 2020-01-01, decrefs: 1}]\n"),
+    refuses(ask_file(nested(),
+                     "version: 1\nexceptions: [{object: '*', reason: r, expires: 2020-01-01, decrefs: 1}]\n"),
             "expired");
 }
 
 static void the_rest_is_what_no_other_limit_names(void **state)
 {
-    struct question q = ask_file(nested(), "version: 1\nlimits:\n  - {decrefs: 99999}\n  - {type: dict, decrefs: 99999}\n"
-                                           "  - {rest: true, decrefs: 19999}\n");
+    struct question q =
+        ask_file(nested(), "version: 1\nlimits:\n  - {decrefs: 99999}\n  - {type: dict, decrefs: 99999}\n"
+                           "  - {rest: true, decrefs: 19999}\n");
 
     (void)state;
     answers(q, GATE_FAILED, 20000);
@@ -345,7 +351,8 @@ static void the_rest_is_what_no_other_limit_names(void **state)
 
 static void limits_that_match_nothing_are_told_of_where_they_allow_something(void **state)
 {
-    struct question q = ask(nested(), "object=glbals*,decrefs=3"), none = ask(nested(), "object=glbals*,decrefs=0");
+    struct question q = ask(nested(), "object=glbals*,decrefs=3"),
+                    none = ask(nested(), "object=glbals*,decrefs=0");
 
     (void)state;
     assert_true(judge(&q)->stale);
@@ -357,8 +364,9 @@ static void limits_that_match_nothing_are_told_of_where_they_allow_something(voi
 
 static void failed_checks_come_first_the_largest_excess_before(void **state)
 {
-    struct question q = ask_file(nested(), "version: 1\nlimits:\n  - {decrefs: 99999}\n  - {type: dict, decrefs: 19000}\n"
-                                           "  - {type: code, decrefs: 10}\n");
+    struct question q =
+        ask_file(nested(), "version: 1\nlimits:\n  - {decrefs: 99999}\n  - {type: dict, decrefs: 19000}\n"
+                           "  - {type: code, decrefs: 10}\n");
     const struct check *checks = judge(&q);
 
     (void)state;

@@ -27,7 +27,7 @@ struct options {
     struct output *outputs; /* stb_ds */
     uint64_t work, baseline_work;
     bool all, ended_anyhow, write_budget;
-    const char *output;     /* of --write-budget */
+    const char *output; /* of --write-budget */
 };
 
 static bool in_github(void)
@@ -126,7 +126,8 @@ static int check_outputs(const struct options *options)
         documents += !options->outputs[i].path && options->outputs[i].emitter->document;
     }
     if (documents && on_stdout > 1)
-        return command_misused(&command_gate, "several formats on stdout: give all but one a file, as in junit=FILE");
+        return command_misused(&command_gate,
+                               "several formats on stdout: give all but one a file, as in junit=FILE");
     return STATUS_OK;
 }
 
@@ -134,22 +135,24 @@ static int check_use(const struct options *options)
 {
     if (!options->input)
         return command_misused(&command_gate, "no profile is given: -i FILE");
-    if (options->write_budget && (options->baseline || options->config || options->limits || options->outputs))
+    if (options->write_budget &&
+        (options->baseline || options->config || options->limits || options->outputs))
         return command_misused(&command_gate, "--write-budget goes with -i and -o alone");
     if (options->output && !options->write_budget)
-        return command_misused(&command_gate, "-o is for --write-budget: formats take files as in junit=FILE");
+        return command_misused(&command_gate,
+                               "-o is for --write-budget: formats take files as in junit=FILE");
     return check_outputs(options);
 }
 
 static int parse(struct options *options, int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"input", required_argument, NULL, 'i'},         {"baseline", required_argument, NULL, 'b'},
-        {"max", required_argument, NULL, 'm'},           {"config", required_argument, NULL, 'c'},
-        {"format", required_argument, NULL, 'f'},        {"output", required_argument, NULL, 'o'},
-        {"work", required_argument, NULL, 'w'},          {"baseline-work", required_argument, NULL, 'W'},
-        {"all", no_argument, NULL, 'a'},                 {"ended-anyhow", no_argument, NULL, 'e'},
-        {"write-budget", no_argument, NULL, 'B'},        {0},
+        {"input", required_argument, NULL, 'i'},  {"baseline", required_argument, NULL, 'b'},
+        {"max", required_argument, NULL, 'm'},    {"config", required_argument, NULL, 'c'},
+        {"format", required_argument, NULL, 'f'}, {"output", required_argument, NULL, 'o'},
+        {"work", required_argument, NULL, 'w'},   {"baseline-work", required_argument, NULL, 'W'},
+        {"all", no_argument, NULL, 'a'},          {"ended-anyhow", no_argument, NULL, 'e'},
+        {"write-budget", no_argument, NULL, 'B'}, {0},
     };
     int option, status;
 
@@ -200,7 +203,8 @@ static int write_budget(const struct options *options)
 
     if (!status) {
         out = options->output ? open_output(options->output, O_EXCL) : stdout;
-        status = out ? finish(out, options->output ? options->output : "stdout", budget_emit(profile, out)) : -1;
+        status =
+            out ? finish(out, options->output ? options->output : "stdout", budget_emit(profile, out)) : -1;
     }
     profile_free(profile);
     return status ? command_failed(&command_gate, STATUS_NOT_JUDGED) : STATUS_OK;
@@ -347,27 +351,34 @@ static int run(int argc, char **argv)
 
 const struct command command_gate = {
     .name = "gate",
-    .arguments = "-i FILE [--max 'type=GLOB,field=GLOB,METRIC=VALUE']... [--config FILE] [--baseline FILE]\n"
-                 "                   [--work N [--baseline-work N]] [-f FORMAT[=FILE]]... [--all] [--ended-anyhow]\n"
-                 "       hotref gate -i FILE --write-budget [-o FILE]",
+    .arguments =
+        "-i FILE [--max 'type=GLOB,field=GLOB,METRIC=VALUE']... [--config FILE] [--baseline FILE]\n"
+        "                   [--work N [--baseline-work N]] [-f FORMAT[=FILE]]... [--all] [--ended-anyhow]\n"
+        "       hotref gate -i FILE --write-budget [-o FILE]",
     .summary = "Judge a profile by limits, for tests and CI",
-    .help = "  -i, --input FILE      the profile\n"
-            "      --max LIMIT       at most so much of decrefs, handoffs or threads in the rows of type, field, object and\n"
-            "                        function like GLOB, together; of threads, in each. Several may be given. VALUE is\n"
-            "                          1000       so many\n"
-            "                          0.5/unit   so many for each unit of --work\n"
-            "                          1.05x, +5%, +100   so many times, or more than, the baseline\n"
-            "      --config FILE     a budget: limits, and exceptions with their reasons, in YAML (docs/ci.md)\n"
-            "      --baseline FILE   the profile that relative limits are relative to\n"
-            "      --work N          units of work that the program did, requests perhaps\n"
-            "      --baseline-work N the same of the baseline's program, where it differs\n"
-            "  -f, --format FORMAT[=FILE]  text (default); github: annotations, and a summary on the run's page (default\n"
-            "                        with text where GITHUB_ACTIONS=true); junit: JUnit XML; json. Several may be given\n"
-            "      --all             limits count rows of a single thread, too\n"
-            "      --ended-anyhow    judge a program that failed or was killed, too\n"
-            "      --write-budget    print a first budget that the profile keeps, with some room\n"
-            "  -o, --output FILE     where to write that (default: stdout); no file is written over\n\n"
-            "Exit status: 0 passed, 1 failed, 2 not judged: the profile, the baseline or the budget is missing, damaged,\n"
-            "incomplete or not to be compared, or the usage is wrong.\n",
+    .help =
+        "  -i, --input FILE      the profile\n"
+        "      --max LIMIT       at most so much of decrefs, handoffs or threads in the rows of type, field, "
+        "object and\n"
+        "                        function like GLOB, together; of threads, in each. Several may be given. "
+        "VALUE is\n"
+        "                          1000       so many\n"
+        "                          0.5/unit   so many for each unit of --work\n"
+        "                          1.05x, +5%, +100   so many times, or more than, the baseline\n"
+        "      --config FILE     a budget: limits, and exceptions with their reasons, in YAML (docs/ci.md)\n"
+        "      --baseline FILE   the profile that relative limits are relative to\n"
+        "      --work N          units of work that the program did, requests perhaps\n"
+        "      --baseline-work N the same of the baseline's program, where it differs\n"
+        "  -f, --format FORMAT[=FILE]  text (default); github: annotations, and a summary on the run's page "
+        "(default\n"
+        "                        with text where GITHUB_ACTIONS=true); junit: JUnit XML; json. Several may "
+        "be given\n"
+        "      --all             limits count rows of a single thread, too\n"
+        "      --ended-anyhow    judge a program that failed or was killed, too\n"
+        "      --write-budget    print a first budget that the profile keeps, with some room\n"
+        "  -o, --output FILE     where to write that (default: stdout); no file is written over\n\n"
+        "Exit status: 0 passed, 1 failed, 2 not judged: the profile, the baseline or the budget is missing, "
+        "damaged,\n"
+        "incomplete or not to be compared, or the usage is wrong.\n",
     .run = run,
 };

@@ -11,11 +11,11 @@
 #include "util/array.h"
 #include "util/error.h"
 
-#define LIMITS 20        /* rows that get a limit of their own, at most ... */
-#define NOTABLE 100      /* ... and only with one in so many of the ranked decrements */
-#define ROOM 10          /* a tenth is added, ... */
-#define ROOM_LEAST 100   /* ... or this, */
-#define REST_LEAST 1000  /* for all rows together that have no limit of their own */
+#define LIMITS 20       /* rows that get a limit of their own, at most ... */
+#define NOTABLE 100     /* ... and only with one in so many of the ranked decrements */
+#define ROOM 10         /* a tenth is added, ... */
+#define ROOM_LEAST 100  /* ... or this, */
+#define REST_LEAST 1000 /* for all rows together that have no limit of their own */
 
 /* One limit to be: what it selects, and what that is in the profile. */
 struct proposal {
@@ -61,7 +61,8 @@ static bool is_proposed(const struct proposal *proposals, const struct selector 
     for (size_t i = 0; i < arrlenu(proposals); i++) {
         size_t same = 0;
 
-        while (same < naming_count && same_text(proposals[i].selector.patterns[same], selector->patterns[same]))
+        while (same < naming_count &&
+               same_text(proposals[i].selector.patterns[same], selector->patterns[same]))
             same++;
         if (same == naming_count)
             return true;
@@ -71,7 +72,7 @@ static bool is_proposed(const struct proposal *proposals, const struct selector 
 
 static void free_proposal(struct proposal *proposal)
 {
-    for (size_t i = 0; i < SELECTOR_PATTERNS; i++)
+    for (size_t i = 0; i < NAMINGS; i++)
         free(proposal->selector.patterns[i]);
 }
 
@@ -122,7 +123,8 @@ static struct proposal *proposals_of(const struct rows *rows)
             free_proposal(&proposal);
             continue;
         }
-        proposal.decrefs = decrefs_of(rows->ranked, &proposal.selector) + decrefs_of(rows->cold, &proposal.selector);
+        proposal.decrefs =
+            decrefs_of(rows->ranked, &proposal.selector) + decrefs_of(rows->cold, &proposal.selector);
         arrput(proposals, proposal);
     }
     return proposals;
@@ -158,9 +160,9 @@ static uint64_t with_room(uint64_t value, uint64_t least)
 
 static bool is_escaped(uint32_t code)
 {
-    return code < 0x20 || (code >= 0x7f && code <= 0xa0) || code == 0x061c || code == 0x200e || code == 0x200f ||
-           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff || code == 0xfffe ||
-           code == 0xffff;
+    return code < 0x20 || (code >= 0x7f && code <= 0xa0) || code == 0x061c || code == 0x200e ||
+           code == 0x200f || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
+           code == 0xfeff || code == 0xfffe || code == 0xffff;
 }
 
 /* Between double quotes YAML has an escape for everything, and nothing else of it a meaning. */
@@ -197,8 +199,10 @@ static void print_head(FILE *out, const struct profile *profile)
     fputs(", ", out);
     text_print(out, profile_string(profile, profile->targets[1].build), 80);
     fputs("\n"
-          "# Each limit is what that counted and a tenth more, at least 100, rounded up. The counts of the same program on\n"
-          "# the same interpreter repeat but for a few operations, so limits may be as near as you like. Lower them when the\n"
+          "# Each limit is what that counted and a tenth more, at least 100, rounded up. The counts of the "
+          "same program on\n"
+          "# the same interpreter repeat but for a few operations, so limits may be as near as you like. "
+          "Lower them when the\n"
           "# program gets better. '*' stands for any text, '?' for one character. docs/ci.md tells more.\n"
           "version: 1\n"
           "limits:\n",
@@ -219,7 +223,8 @@ static void print_proposal(FILE *out, const struct proposal *proposal)
         fputc('\n', out);
         mark = "  ";
     }
-    fprintf(out, "    decrefs: %llu  # counted: %s\n", (unsigned long long)with_room(proposal->decrefs, ROOM_LEAST),
+    fprintf(out, "    decrefs: %llu  # counted: %s\n",
+            (unsigned long long)with_room(proposal->decrefs, ROOM_LEAST),
             number_grouped(proposal->decrefs, number));
 }
 
@@ -228,7 +233,8 @@ static void print_rest(FILE *out, uint64_t rest)
     char number[NUMBER_SIZE];
 
     fprintf(out,
-            "  # All rows that have no limit above, together: here shows what is new. At least 1,000 of room, as what a\n"
+            "  # All rows that have no limit above, together: here shows what is new. At least 1,000 of "
+            "room, as what a\n"
             "  # program does once, at its start or end, is found here, too.\n"
             "  - rest: true\n"
             "    decrefs: %llu  # counted: %s\n"

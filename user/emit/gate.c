@@ -34,8 +34,8 @@ char *gate_headline(const struct gate_report *report)
     else if (gate->failed)
         length = asprintf(&text, "failed: %zu of %zu limit%s exceeded", gate->failed, limits, plural(limits));
     else if (gate->undecided)
-        length = asprintf(&text, "not judged: for %zu of %zu limit%s it cannot be told", gate->undecided, limits,
-                          plural(limits));
+        length = asprintf(&text, "not judged: for %zu of %zu limit%s it cannot be told", gate->undecided,
+                          limits, plural(limits));
     else
         length = asprintf(&text, "passed: %zu limit%s kept", limits, plural(limits));
     return length < 0 ? NULL : text;
@@ -55,10 +55,11 @@ char *gate_sentence(const struct check *check)
         length = asprintf(&text, "%s %s, %s more than the limit of %s", key, value, excess, check->bound);
         break;
     case GATE_UNDECIDED:
-        length = asprintf(&text,
-                          "%s between %s and %s, with a limit of %s: some objects were too cold to be told apart, or "
-                          "could not be read, and may belong here (limits for a type and a field, not an object, know)",
-                          key, value, unsure, check->bound);
+        length = asprintf(
+            &text,
+            "%s between %s and %s, with a limit of %s: some objects were too cold to be told apart, or "
+            "could not be read, and may belong here (limits for a type and a field, not an object, know)",
+            key, value, unsure, check->bound);
         break;
     case GATE_PASSED:
         length = asprintf(&text, "%s %s, limit %s%s", key, value, check->bound,

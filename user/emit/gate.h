@@ -1,4 +1,5 @@
-/* What a gate found, for people, CI systems and programs. Each format is one struct; all are listed in gate.c. */
+/* What a gate found, for people, CI systems and programs. Each format is one struct; all are listed in
+ * gate.c. */
 #ifndef HOTREF_EMIT_GATE_H
 #define HOTREF_EMIT_GATE_H
 
@@ -8,24 +9,25 @@
 #include "profile/gate.h"
 
 struct gate_report {
-    const struct gate *gate;     /* NULL: there is none, because of refusal */
-    const char *refusal;         /* one sentence */
+    const struct gate *gate; /* NULL: there is none, because of refusal */
+    const char *refusal;     /* one sentence */
     const struct budget *budget;
     const char *profile_path;
-    const char *workspace;       /* where the repository is checked out: files are called relative to it; NULL: unknown */
-    int width;                   /* of the terminal; 0: it is none */
+    const char
+        *workspace; /* where the repository is checked out: files are called relative to it; NULL: unknown */
+    int width;      /* of the terminal; 0: it is none */
     bool colour;
 };
 
 struct gate_emitter {
-    const char *name;            /* the value of -f */
+    const char *name; /* the value of -f */
     const char *summary;
-    bool document;               /* one that nothing may be mixed with */
+    bool document;                                            /* one that nothing may be mixed with */
     int (*emit)(const struct gate_report *report, FILE *out); /* 0, or -1 with a failure */
 };
 
 extern const struct gate_emitter gate_text, gate_github, gate_junit, gate_json;
-extern const struct gate_emitter *const gate_emitters[]; /* ends with NULL */
+extern const struct gate_emitter *const gate_emitters[];                       /* ends with NULL */
 const struct gate_emitter *gate_emitter_find(const char *name, size_t length); /* NULL if there is none */
 
 /* What GitHub shows on the page of a run: Markdown, for $GITHUB_STEP_SUMMARY. */
@@ -40,7 +42,7 @@ char *gate_sentence(const struct check *check);
 /* "hotref-budget.yml:4", "--max"; the same. */
 char *gate_origin(const struct budget *budget, unsigned line);
 
-#define GATE_ROWS 5          /* that a failed limit shows; how many more there are is told */
+#define GATE_ROWS 5           /* that a failed limit shows; how many more there are is told */
 #define GATE_NAME_COLUMNS 400 /* of a name, where people read it */
 
 /* Metric of all the check's rows from number on; for one that is not summed, the largest. */

@@ -1,6 +1,6 @@
 /*
- * The gate in GitHub Actions: a workflow command for each limit that failed, which shows it at the line of code, and
- * Markdown for the page of the run. GitHub shows ten errors and ten warnings of a step.
+ * The gate in GitHub Actions: a workflow command for each limit that failed, which shows it at the line of
+ * code, and Markdown for the page of the run. GitHub shows ten errors and ten warnings of a step.
  * https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
  */
 #include <stdlib.h>
@@ -76,7 +76,8 @@ static struct spot spot_of(const struct gate_report *report, const struct check 
 
     for (size_t i = 0; i < arrlenu(check->rows) && check->outcome == GATE_FAILED; i++) {
         const struct profile_frame *frame = &profile->frames[check->rows[i]->frame];
-        const char *file = check->rows[i]->frame ? in_repository(report, profile_string(profile, frame->file)) : NULL;
+        const char *file =
+            check->rows[i]->frame ? in_repository(report, profile_string(profile, frame->file)) : NULL;
 
         if (file)
             return (struct spot){file, frame->line};
@@ -84,7 +85,8 @@ static struct spot spot_of(const struct gate_report *report, const struct check 
     return (struct spot){check->limit->line ? budget : NULL, check->limit->line};
 }
 
-static void print_command(FILE *out, const char *command, struct spot spot, const char *title, const char *message)
+static void print_command(FILE *out, const char *command, struct spot spot, const char *title,
+                          const char *message)
 {
     char *safe_title = shown(title);
 
@@ -139,7 +141,8 @@ static char *message_of(const struct check *check)
         for (size_t i = 0; i < rows; i++)
             print_row(out, check, check->rows[i]);
         if (rows < count)
-            fprintf(out, "\n%s  in %zu more", number_grouped(gate_remainder(check, rows), number), count - rows);
+            fprintf(out, "\n%s  in %zu more", number_grouped(gate_remainder(check, rows), number),
+                    count - rows);
         if (remedy)
             fprintf(out, "\nremedy: %s", remedy);
         fclose(out);
@@ -153,9 +156,11 @@ static void annotate(const struct gate_report *report, FILE *out, const struct c
 {
     char *message = message_of(check), *title = NULL;
 
-    if (asprintf(&title, "hotref gate %s: %s", check->outcome == GATE_FAILED ? "failed" : "not judged", check->what) < 0)
+    if (asprintf(&title, "hotref gate %s: %s", check->outcome == GATE_FAILED ? "failed" : "not judged",
+                 check->what) < 0)
         title = NULL;
-    print_command(out, "error", spot_of(report, check), title ? title : "hotref gate", message ? message : "");
+    print_command(out, "error", spot_of(report, check), title ? title : "hotref gate",
+                  message ? message : "");
     free(message);
     free(title);
 }
@@ -185,12 +190,12 @@ static void warn_of_exceptions(const struct gate_report *report, FILE *out)
         const struct waiver *waiver = &gate->waivers[i];
         char *text = NULL;
 
-        if (!waiver->expired ||
-            asprintf(&text, "held until %s, because: %s", waiver->exception->expires, waiver->exception->reason) < 0)
+        if (!waiver->expired || asprintf(&text, "held until %s, because: %s", waiver->exception->expires,
+                                         waiver->exception->reason) < 0)
             continue;
         left--;
-        print_command(out, "warning", (struct spot){file, waiver->exception->line}, "hotref gate: an exception has expired",
-                      text);
+        print_command(out, "warning", (struct spot){file, waiver->exception->line},
+                      "hotref gate: an exception has expired", text);
         free(text);
     }
     for (size_t i = 0; i < arrlenu(gate->checks) && left; i++) {
@@ -227,8 +232,8 @@ static int emit(const struct gate_report *report, FILE *out)
     return 0;
 }
 
-/* Text of a Markdown table: whatever is no letter, digit or blank is spelt as a number, as Markdown has a meaning for
- * most of it. Bytes of other characters are themselves. */
+/* Text of a Markdown table: whatever is no letter, digit or blank is spelt as a number, as Markdown has a
+ * meaning for most of it. Bytes of other characters are themselves. */
 static void print_markdown(FILE *out, const char *text)
 {
     char *copy = shown(text);
@@ -236,7 +241,8 @@ static void print_markdown(FILE *out, const char *text)
     for (const char *at = copy; *at; at++) {
         unsigned char byte = (unsigned char)*at;
 
-        if (byte >= 0x80 || byte == ' ' || (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z'))
+        if (byte >= 0x80 || byte == ' ' || (byte >= '0' && byte <= '9') ||
+            ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z'))
             fputc(byte, out);
         else
             fprintf(out, "&#%u;", byte);
@@ -332,4 +338,5 @@ int gate_summary(const struct gate_report *report, FILE *out)
     return 0;
 }
 
-const struct gate_emitter gate_github = {"github", "annotations of GitHub Actions, and a summary", false, emit};
+const struct gate_emitter gate_github = {"github", "annotations of GitHub Actions, and a summary", false,
+                                         emit};

@@ -38,10 +38,11 @@ static json_t *row_object(const struct gate *gate, const struct check *check, co
     const struct profile_frame *frame = &profile->frames[row->frame];
     const struct remedy *remedy = remedy_of(row);
 
-    return json_pack("{s:o, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "value", integer(check->limit->metric->of(row)), "type",
-                     row->type, "field", row->field, "object", row->object, "function", row->function, "threads",
-                     (json_int_t)row->threads, "file", row->frame ? text(profile_string(profile, frame->file)) : json_null(),
-                     "line", row->frame && frame->line ? json_integer(frame->line) : json_null(), "remedy",
+    return json_pack("{s:o, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "value",
+                     integer(check->limit->metric->of(row)), "type", row->type, "field", row->field, "object",
+                     row->object, "function", row->function, "threads", (json_int_t)row->threads, "file",
+                     row->frame ? text(profile_string(profile, frame->file)) : json_null(), "line",
+                     row->frame && frame->line ? json_integer(frame->line) : json_null(), "remedy",
                      remedy ? json_string(remedy->id) : json_null());
 }
 
@@ -70,12 +71,13 @@ static json_t *check_object(const struct gate *gate, const struct check *check)
     const struct limit *limit = check->limit;
     char *sentence = gate_sentence(check);
     json_t *object = json_pack(
-        "{s:o, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:o}", "limit", text(check->what), "outcome",
-        outcomes[check->outcome], "sentence", text(sentence), "selector", selector_object(&limit->selector), "metric",
-        limit->metric->key, "value", integer(check->value), "most", integer(check->most), "allowed", integer(check->allowed),
-        "baseline", gate->baseline_rows && bound_is_relative(&limit->bound) ? integer(check->baseline) : json_null(), "line",
-        limit->line ? json_integer(limit->line) : json_null(), "matches_nothing", check->stale, "matching_rows",
-        (json_int_t)arrlen(check->rows), "rows", rows_array(gate, check));
+        "{s:o, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:o}", "limit", text(check->what),
+        "outcome", outcomes[check->outcome], "sentence", text(sentence), "selector",
+        selector_object(&limit->selector), "metric", limit->metric->key, "value", integer(check->value),
+        "most", integer(check->most), "allowed", integer(check->allowed), "baseline",
+        gate->baseline_rows && bound_is_relative(&limit->bound) ? integer(check->baseline) : json_null(),
+        "line", limit->line ? json_integer(limit->line) : json_null(), "matches_nothing", check->stale,
+        "matching_rows", (json_int_t)arrlen(check->rows), "rows", rows_array(gate, check));
 
     free(sentence);
     return object;
@@ -97,11 +99,12 @@ static json_t *waivers_array(const struct gate *gate)
     for (size_t i = 0; array && gate && i < arrlenu(gate->waivers); i++) {
         const struct waiver *waiver = &gate->waivers[i];
 
-        json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:b, s:I, s:o}", "selector",
-                                               selector_object(&waiver->exception->selector), "reason",
-                                               text(waiver->exception->reason), "expires", text(waiver->exception->expires),
-                                               "expired", waiver->expired, "rows", (json_int_t)waiver->rows, "decrefs",
-                                               integer(waiver->decrefs)));
+        json_array_append_new(array,
+                              json_pack("{s:o, s:o, s:o, s:b, s:I, s:o}", "selector",
+                                        selector_object(&waiver->exception->selector), "reason",
+                                        text(waiver->exception->reason), "expires",
+                                        text(waiver->exception->expires), "expired", waiver->expired, "rows",
+                                        (json_int_t)waiver->rows, "decrefs", integer(waiver->decrefs)));
     }
     return array;
 }
@@ -119,12 +122,12 @@ static int emit(const struct gate_report *report, FILE *out)
 {
     const struct gate *gate = report->gate;
     char *headline = gate_headline(report);
-    json_t *object = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}}", "outcome",
-                               outcomes[gate ? gate->outcome : GATE_UNDECIDED], "headline", text(headline), "profile",
-                               text(report->profile_path), "budget", text(report->budget ? report->budget->path : NULL),
-                               "checks", checks_array(gate), "exceptions", waivers_array(gate), "notes",
-                               notes_array(gate), "unlimited", "rows",
-                               integer(gate ? gate->free_rows : 0), "decrefs", integer(gate ? gate->free_decrefs : 0));
+    json_t *object = json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}}", "outcome",
+        outcomes[gate ? gate->outcome : GATE_UNDECIDED], "headline", text(headline), "profile",
+        text(report->profile_path), "budget", text(report->budget ? report->budget->path : NULL), "checks",
+        checks_array(gate), "exceptions", waivers_array(gate), "notes", notes_array(gate), "unlimited",
+        "rows", integer(gate ? gate->free_rows : 0), "decrefs", integer(gate ? gate->free_decrefs : 0));
     int status = object ? 0 : fail("cannot write JSON: out of memory");
 
     free(headline);

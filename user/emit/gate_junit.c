@@ -1,6 +1,7 @@
 /*
- * The gate as JUnit XML, which GitLab, Jenkins and others show as tests: a limit is a test case, one that could not be
- * judged is an error. In the order, and with the attributes, that the stricter of the readers' schemas want.
+ * The gate as JUnit XML, which GitLab, Jenkins and others show as tests: a limit is a test case, one that
+ * could not be judged is an error. In the order, and with the attributes, that the stricter of the readers'
+ * schemas want.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -125,7 +126,8 @@ static void print_timestamp(FILE *out, const struct gate *gate)
     struct tm utc;
     char text[64];
 
-    if (gmtime_r(&seconds, &utc) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc) == strlen("1970-01-01T00:00:00"))
+    if (gmtime_r(&seconds, &utc) &&
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc) == strlen("1970-01-01T00:00:00"))
         attribute(out, "timestamp", text);
     else
         attribute(out, "timestamp", "1970-01-01T00:00:00");
@@ -150,8 +152,10 @@ static int emit(const struct gate_report *report, FILE *out)
     char *headline = gate_headline(report);
 
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n", out);
-    fprintf(out, "  <testsuite name=\"hotref gate\" package=\"hotref\" id=\"0\" hostname=\"localhost\" tests=\"%zu\" failures=\"%zu\" "
-                 "errors=\"%zu\" time=\"0\"",
+    fprintf(out,
+            "  <testsuite name=\"hotref gate\" package=\"hotref\" id=\"0\" hostname=\"localhost\" "
+            "tests=\"%zu\" failures=\"%zu\" "
+            "errors=\"%zu\" time=\"0\"",
             tests, failures, gate ? gate->undecided : 1);
     print_timestamp(out, gate);
     fputs(">\n    <properties>\n      <property name=\"profile\"", out);

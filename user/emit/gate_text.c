@@ -1,4 +1,5 @@
-/* The gate for people who read a log: what failed, by how much, through which rows, and what to do about it. */
+/* The gate for people who read a log: what failed, by how much, through which rows, and what to do about it.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,8 @@
 #define PLAIN "\033[0m"
 #define INDENT 4
 
-/* GitHub takes "##[command]" within a line for one of its commands. What comes from a profile is broken there. */
+/* GitHub takes "##[command]" within a line for one of its commands. What comes from a profile is broken
+ * there. */
 static void print_name(FILE *out, const char *text)
 {
     const char *found;
@@ -95,8 +97,10 @@ static void print_rows(FILE *out, const struct check *check)
     for (size_t i = 0; i < shown; i++)
         print_row(out, check, check->rows[i], &told);
     if (shown < count)
-        fprintf(out, "%*s%s  %s %zu more row%s\n", INDENT, "", number_grouped(gate_remainder(check, shown), number),
-                check->limit->metric->sums ? "in" : "at most in", count - shown, count - shown == 1 ? "" : "s");
+        fprintf(out, "%*s%s  %s %zu more row%s\n", INDENT, "",
+                number_grouped(gate_remainder(check, shown), number),
+                check->limit->metric->sums ? "in" : "at most in", count - shown,
+                count - shown == 1 ? "" : "s");
 }
 
 static void print_check(const struct gate_report *report, FILE *out, const struct check *check)
@@ -187,5 +191,5 @@ static int emit(const struct gate_report *report, FILE *out)
     return 0;
 }
 
-const struct gate_emitter gate_text = {"text", "what failed, by how much, through which rows, and the remedy", false,
-                                       emit};
+const struct gate_emitter gate_text = {"text", "what failed, by how much, through which rows, and the remedy",
+                                       false, emit};

@@ -9,12 +9,14 @@
 
 #define DECIMALS 6 /* as BUDGET_FRACTION has */
 
-/* Digits, with '_' between them for the eye, as Python has it. Returns what follows; NULL if there is no number. */
+/* Digits, with '_' between them for the eye, as Python has it. Returns what follows; NULL if there is no
+ * number. */
 static const char *take_whole(const char *text, uint64_t *number)
 {
     const char *at = text;
 
-    for (*number = 0; (*at >= '0' && *at <= '9') || (*at == '_' && at > text && at[1] >= '0' && at[1] <= '9'); at++) {
+    for (*number = 0; (*at >= '0' && *at <= '9') || (*at == '_' && at > text && at[1] >= '0' && at[1] <= '9');
+         at++) {
         if (*at == '_')
             continue;
         if (__builtin_mul_overflow(*number, 10u, number) ||
@@ -37,7 +39,8 @@ static const char *take_fraction(const char *text, uint64_t *millionths)
         return at;
     for (at++; *at >= '0' && *at <= '9'; at++, digits++) {
         unit /= 10;
-        if (digits == DECIMALS || __builtin_add_overflow(*millionths, unit * (uint64_t)(*at - '0'), millionths))
+        if (digits == DECIMALS ||
+            __builtin_add_overflow(*millionths, unit * (uint64_t)(*at - '0'), millionths))
             return NULL;
     }
     return digits ? at : NULL;
@@ -81,7 +84,8 @@ int bound_parse(const char *text, struct bound *bound)
 {
     if (parse(text, bound))
         return 0;
-    return fail("'%s' is no maximum: there are 1000, 0.5/unit, and of the baseline 1.05x, +5%% and +100", text);
+    return fail("'%s' is no maximum: there are 1000, 0.5/unit, and of the baseline 1.05x, +5%% and +100",
+                text);
 }
 
 bool bound_is_relative(const struct bound *bound)

@@ -20,7 +20,7 @@ struct budget *budget_new(void)
 
 static void free_selector(struct selector *selector)
 {
-    for (size_t i = 0; i < SELECTOR_PATTERNS; i++)
+    for (size_t i = 0; i < NAMINGS; i++)
         free(selector->patterns[i]);
 }
 
@@ -54,7 +54,7 @@ bool selector_matches(const struct selector *selector, const struct row *row)
 
 bool selector_is_empty(const struct selector *selector)
 {
-    for (size_t i = 0; i < SELECTOR_PATTERNS; i++) {
+    for (size_t i = 0; i < NAMINGS; i++) {
         if (selector->patterns[i])
             return false;
     }
@@ -129,8 +129,8 @@ static int set_metric(struct reading *reading, const char *key, const char *valu
     if (!metric)
         return fail("unknown key '%s' in '%s'", key, reading->text);
     if (reading->limit.metric)
-        return fail("two metrics, '%s' and '%s', in '%s': give each a --max of its own", reading->limit.metric->key, key,
-                    reading->text);
+        return fail("two metrics, '%s' and '%s', in '%s': give each a --max of its own",
+                    reading->limit.metric->key, key, reading->text);
     reading->limit.metric = metric;
     return metric_gated(metric) || bound_parse(value, &reading->limit.bound) ? -1 : 0;
 }
@@ -163,7 +163,8 @@ static int read_part(struct reading *reading, const char *begin, const char *end
         return fail("'%s' is no limit: write 'type=GLOB,field=GLOB,METRIC=VALUE'", reading->text);
     }
     value = strndup(begin + length + 1, (size_t)(end - begin) - length - 1);
-    status = key && value ? set_part(reading, key, value) : fail("cannot keep '%s': out of memory", reading->text);
+    status =
+        key && value ? set_part(reading, key, value) : fail("cannot keep '%s': out of memory", reading->text);
     free(key);
     free(value);
     return status;

@@ -1,6 +1,7 @@
 /*
- * What a gate allows: limits from the command line, and from a YAML file that people keep beside their program
- * (docs/ci.md, docs/budget.schema.json). Whatever is not understood is refused: a limit that was misread would pass.
+ * What a gate allows: limits from the command line, and from a YAML file that people keep beside their
+ * program (docs/ci.md, docs/budget.schema.json). Whatever is not understood is refused: a limit that was
+ * misread would pass.
  */
 #ifndef HOTREF_PROFILE_BUDGET_H
 #define HOTREF_PROFILE_BUDGET_H
@@ -12,7 +13,8 @@
 #include "profile/rows.h"
 
 #define BUDGET_VERSION 1
-#define BUDGET_FRACTION 1000000u /* factors are counted in millionths: 1.15 x 100 is 115, which doubles do not know */
+#define BUDGET_FRACTION                                                                                      \
+    1000000u /* factors are counted in millionths: 1.15 x 100 is 115, which doubles do not know */
 
 enum bound_kind {
     BOUND_ABSOLUTE, /* "1000" */
@@ -27,43 +29,42 @@ struct bound {
 };
 
 /* Which rows: all of the patterns match. By their place in namings[]; NULL: whatever. */
-#define SELECTOR_PATTERNS 4
 struct selector {
-    char *patterns[SELECTOR_PATTERNS];
+    char *patterns[NAMINGS];
 };
 
 /* At most so much of a metric, in all rows that are selected. */
 struct limit {
     struct selector selector;
-    char *name;     /* what its author calls it; NULL: nothing */
+    char *name; /* what its author calls it; NULL: nothing */
     const struct metric *metric;
     struct bound bound;
-    bool all;       /* rows of a single thread count too */
-    bool rest;      /* only the rows that no other limit with a pattern, and no exception, selects */
-    int exception;  /* the exception whose rows these are, by its place; -1: none */
-    unsigned line;  /* in the budget's file, from 1; 0: given on the command line */
+    bool all;      /* rows of a single thread count too */
+    bool rest;     /* only the rows that no other limit with a pattern, and no exception, selects */
+    int exception; /* the exception whose rows these are, by its place; -1: none */
+    unsigned line; /* in the budget's file, from 1; 0: given on the command line */
 };
 
 /* Rows that no limit counts, and why not. */
 struct exception {
     struct selector selector;
     char *reason;
-    char *expires;  /* "2027-03-31", the last day that it holds; NULL: never */
+    char *expires; /* "2027-03-31", the last day that it holds; NULL: never */
     unsigned line;
 };
 
 struct budget {
-    char *path;     /* NULL: nothing was read from a file */
+    char *path;                   /* NULL: nothing was read from a file */
     struct limit *limits;         /* stb_ds */
     struct exception *exceptions; /* stb_ds */
-    unsigned bad_line; /* where the file is wrong, if it is; 0: not known */
+    unsigned bad_line;            /* where the file is wrong, if it is; 0: not known */
 };
 
 struct budget *budget_new(void);
 void budget_free(struct budget *budget); /* takes NULL */
 
-/* Adds 'type=GLOB,field=GLOB,METRIC=VALUE'. A comma before what does not look like KEY= belongs to the pattern. -1 with a
- * failure. */
+/* Adds 'type=GLOB,field=GLOB,METRIC=VALUE'. A comma before what does not look like KEY= belongs to the
+ * pattern. -1 with a failure. */
 int budget_add(struct budget *budget, const char *text);
 
 /* Adds what the file holds; once. -1 with a failure, which names the line. */

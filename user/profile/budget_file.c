@@ -1,7 +1,7 @@
 /*
- * The budget that people keep in their repository, in YAML: it has comments, people know it from their CI, and JSON is
- * part of it. libyaml's document keeps the line of each node. Scalars are taken as they are written: 'no' and '010' mean
- * themselves here.
+ * The budget that people keep in their repository, in YAML: it has comments, people know it from their CI,
+ * and JSON is part of it. libyaml's document keeps the line of each node. Scalars are taken as they are
+ * written: 'no' and '010' mean themselves here.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -85,7 +85,8 @@ static int keep_flag(struct file *file, const yaml_node_t *node, const char *key
     return 0;
 }
 
-static int keep_metric(struct file *file, const yaml_node_t *node, const struct metric *metric, struct entry *entry)
+static int keep_metric(struct file *file, const yaml_node_t *node, const struct metric *metric,
+                       struct entry *entry)
 {
     const char *text = scalar(file, node, metric->key);
     struct limit limit = {.metric = metric, .line = (unsigned)node->start_mark.line + 1};
@@ -102,12 +103,13 @@ static int keep_date(struct file *file, const yaml_node_t *node, struct entry *e
 {
     if (keep(file, node, "expires", &entry->expires))
         return -1;
-    return is_date(entry->expires) ? 0 : wrong_key(file, node, "no date, such as 2027-03-31, is", entry->expires);
+    return is_date(entry->expires) ? 0
+                                   : wrong_key(file, node, "no date, such as 2027-03-31, is", entry->expires);
 }
 
 /* One KEY: VALUE of a limit or an exception. */
-static int read_member(struct file *file, const char *key, const yaml_node_t *key_node, const yaml_node_t *value,
-                       bool is_exception, struct entry *entry)
+static int read_member(struct file *file, const char *key, const yaml_node_t *key_node,
+                       const yaml_node_t *value, bool is_exception, struct entry *entry)
 {
     const struct metric *metric = metric_find(key);
 
@@ -130,7 +132,8 @@ static int read_member(struct file *file, const char *key, const yaml_node_t *ke
     return wrong_key(file, key_node, "unknown key", key);
 }
 
-static bool is_repeated(struct file *file, const yaml_node_t *map, const yaml_node_pair_t *pair, const char *key)
+static bool is_repeated(struct file *file, const yaml_node_t *map, const yaml_node_pair_t *pair,
+                        const char *key)
 {
     for (yaml_node_pair_t *earlier = map->data.mapping.pairs.start; earlier < pair; earlier++) {
         const yaml_node_t *node = node_at(file, earlier->key);
@@ -161,7 +164,8 @@ static int read_members(struct file *file, const yaml_node_t *map, bool is_excep
     for (yaml_node_pair_t *pair = map->data.mapping.pairs.start; pair < map->data.mapping.pairs.top; pair++) {
         const char *key = key_of(file, map, pair);
 
-        if (!key || read_member(file, key, node_at(file, pair->key), node_at(file, pair->value), is_exception, entry))
+        if (!key ||
+            read_member(file, key, node_at(file, pair->key), node_at(file, pair->value), is_exception, entry))
             return -1;
     }
     return 0;
@@ -169,7 +173,7 @@ static int read_members(struct file *file, const yaml_node_t *map, bool is_excep
 
 static int copy_selector(const struct selector *from, struct selector *to)
 {
-    for (size_t i = 0; i < SELECTOR_PATTERNS; i++) {
+    for (size_t i = 0; i < NAMINGS; i++) {
         to->patterns[i] = from->patterns[i] ? strdup(from->patterns[i]) : NULL;
         if (from->patterns[i] && !to->patterns[i])
             return fail("cannot keep a budget: out of memory");
@@ -205,13 +209,13 @@ static int add_limit(struct file *file, const yaml_node_t *node, const struct en
 
 static int add_exception(struct file *file, const yaml_node_t *node, struct entry *entry)
 {
-    struct exception exception = {.reason = entry->reason,
-                                  .expires = entry->expires,
-                                  .line = (unsigned)node->start_mark.line + 1};
+    struct exception exception = {
+        .reason = entry->reason, .expires = entry->expires, .line = (unsigned)node->start_mark.line + 1};
     int status;
 
     if (selector_is_empty(&entry->selector))
-        return wrong(file, node, "an exception needs a pattern, such as 'object: ...': this one would be all rows");
+        return wrong(file, node,
+                     "an exception needs a pattern, such as 'object: ...': this one would be all rows");
     if (!entry->reason)
         return wrong(file, node, "an exception needs a 'reason'");
     entry->reason = entry->expires = NULL;
@@ -227,7 +231,7 @@ static int read_entry(struct file *file, const yaml_node_t *node, bool is_except
 
     if (!status)
         status = is_exception ? add_exception(file, node, &entry) : add_limit(file, node, &entry);
-    for (size_t i = 0; i < SELECTOR_PATTERNS; i++)
+    for (size_t i = 0; i < NAMINGS; i++)
         free(entry.selector.patterns[i]);
     free(entry.name);
     free(entry.reason);
@@ -240,7 +244,8 @@ static int read_list(struct file *file, const yaml_node_t *list, bool is_excepti
 {
     if (list->type != YAML_SEQUENCE_NODE)
         return wrong(file, list, "a list is needed here, each of its entries behind '- '");
-    for (yaml_node_item_t *item = list->data.sequence.items.start; item < list->data.sequence.items.top; item++) {
+    for (yaml_node_item_t *item = list->data.sequence.items.start; item < list->data.sequence.items.top;
+         item++) {
         if (read_entry(file, node_at(file, *item), is_exception))
             return -1;
     }
@@ -262,7 +267,8 @@ static int read_root(struct file *file, const yaml_node_t *root)
 
     if (root->type != YAML_MAPPING_NODE)
         return wrong(file, root, "a budget has the keys version, limits and exceptions");
-    for (yaml_node_pair_t *pair = root->data.mapping.pairs.start; pair < root->data.mapping.pairs.top; pair++) {
+    for (yaml_node_pair_t *pair = root->data.mapping.pairs.start; pair < root->data.mapping.pairs.top;
+         pair++) {
         const char *key = key_of(file, root, pair);
         const yaml_node_t *value = node_at(file, pair->value);
         int status;

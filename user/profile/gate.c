@@ -25,15 +25,18 @@ static int check_targets(const struct profile *profile, const char *path, bool e
         if (target->end == END_UNKNOWN)
             return fail("'%s' cannot be judged: how process %u ended is not known", path, target->pid);
         if (target->armed < target->decrements || target->classified < target->atomics || target->undecoded)
-            return fail("'%s' cannot be judged: of %u decrements in process %u's interpreter %u carried a probe, and %u of %u "
+            return fail("'%s' cannot be judged: of %u decrements in process %u's interpreter %u carried a "
+                        "probe, and %u of %u "
                         "atomics and %u functions were not understood",
                         path, target->decrements, target->pid, target->armed,
-                        target->atomics > target->classified ? target->atomics - target->classified : 0, target->atomics,
-                        target->undecoded);
+                        target->atomics > target->classified ? target->atomics - target->classified : 0,
+                        target->atomics, target->undecoded);
         if (ended_anyhow || (target->end != END_SIGNAL && !(target->end == END_EXIT && target->end_status)))
             continue;
-        return fail("'%s' cannot be judged: the program %s %u, so this may not be all that it does (--ended-anyhow judges it)",
-                    path, target->end == END_SIGNAL ? "was ended by signal" : "failed with exit status", target->end_status);
+        return fail("'%s' cannot be judged: the program %s %u, so this may not be all that it does "
+                    "(--ended-anyhow judges it)",
+                    path, target->end == END_SIGNAL ? "was ended by signal" : "failed with exit status",
+                    target->end_status);
     }
     return 0;
 }
@@ -44,11 +47,12 @@ static int check_modules(const struct profile *profile, const char *path)
         const struct profile_module *module = &profile->modules[i];
 
         if (module->failed || module->armed < module->decrements || module->undecoded)
-            return fail("'%s' cannot be judged: of %u decrements in '%s' %u carried a probe", path, module->decrements,
-                        profile_string(profile, module->path), module->failed ? 0 : module->armed);
+            return fail("'%s' cannot be judged: of %u decrements in '%s' %u carried a probe", path,
+                        module->decrements, profile_string(profile, module->path),
+                        module->failed ? 0 : module->armed);
         if (module->late_ns && module->decrements)
-            return fail("'%s' cannot be judged: '%s' was loaded %.1f ms before its decrements carried probes", path,
-                        profile_string(profile, module->path), (double)module->late_ns / 1e6);
+            return fail("'%s' cannot be judged: '%s' was loaded %.1f ms before its decrements carried probes",
+                        path, profile_string(profile, module->path), (double)module->late_ns / 1e6);
     }
     return 0;
 }
@@ -108,7 +112,8 @@ static bool is_per_unit(const struct limit *limit)
 /* Whatever was given without effect was meant to have one. */
 static int check_question(const struct gate_input *input)
 {
-    bool relative = has_limits_of(input->budget, is_relative), per_unit = has_limits_of(input->budget, is_per_unit);
+    bool relative = has_limits_of(input->budget, is_relative),
+         per_unit = has_limits_of(input->budget, is_per_unit);
 
     if (!arrlenu(input->budget->limits))
         return fail(input->budget->path ? "'%s' holds no limit" : "no limit is given: --max or --config",
@@ -161,8 +166,8 @@ static bool holds_for(const struct gate *gate, const struct limit *limit, const 
 
 enum match { NO_MATCH, MAY_MATCH, MATCHES };
 
-/* Objects that were folded have no names, and of what could not be read not even the type is known: what a pattern says
- * of that cannot be told. All that is known counts. */
+/* Objects that were folded have no names, and of what could not be read not even the type is known: what a
+ * pattern says of that cannot be told. All that is known counts. */
 static enum match match_of(const struct selector *selector, const struct row *row)
 {
     enum match match = MATCHES;
@@ -252,8 +257,9 @@ static uint64_t allowed_by(const struct gate_input *input, const struct bound *b
 /* "1.05x" of millionths. */
 static const char *factor_text(uint64_t millionths, char text[NUMBER_SIZE])
 {
-    size_t length = (size_t)snprintf(text, NUMBER_SIZE, "%llu.%06llu", (unsigned long long)(millionths / BUDGET_FRACTION),
-                                     (unsigned long long)(millionths % BUDGET_FRACTION));
+    size_t length =
+        (size_t)snprintf(text, NUMBER_SIZE, "%llu.%06llu", (unsigned long long)(millionths / BUDGET_FRACTION),
+                         (unsigned long long)(millionths % BUDGET_FRACTION));
 
     while (text[length - 1] == '0')
         text[--length] = '\0';
@@ -262,7 +268,8 @@ static const char *factor_text(uint64_t millionths, char text[NUMBER_SIZE])
     return text;
 }
 
-static char *bound_text(const struct gate_input *input, const struct bound *bound, uint64_t allowed, uint64_t baseline)
+static char *bound_text(const struct gate_input *input, const struct bound *bound, uint64_t allowed,
+                        uint64_t baseline)
 {
     char number[NUMBER_SIZE], other[NUMBER_SIZE], factor[NUMBER_SIZE], *text = NULL;
     const char *scaled_too = input->baseline_work ? ", for as much work" : "";
@@ -289,13 +296,11 @@ static char *bound_text(const struct gate_input *input, const struct bound *boun
     return length < 0 ? NULL : text;
 }
 
-static const struct metric *sorted_by;
-
-static int by_metric(const void *left, const void *right)
+static int by_metric(const void *left, const void *right, void *metric)
 {
     const struct row *const *a = left, *const *b = right;
 
-    return row_order(*a, *b, sorted_by);
+    return row_order(*a, *b, metric);
 }
 
 /* Few operations on objects too cold to be named decide nothing: nearly every profile has some. */
@@ -305,7 +310,8 @@ static enum outcome outcome_of(const struct check *check, uint64_t allowed_at_mo
         return GATE_FAILED;
     if (check->value > check->allowed)
         return GATE_UNDECIDED;
-    return check->most <= check->allowed || check->most - check->value <= GATE_COLD ? GATE_PASSED : GATE_UNDECIDED;
+    return check->most <= check->allowed || check->most - check->value <= GATE_COLD ? GATE_PASSED
+                                                                                    : GATE_UNDECIDED;
 }
 
 /* Which rows a limit without a name is about. */
@@ -315,7 +321,8 @@ static char *described(const struct limit *limit)
 
     if (!limit->rest || !selected)
         return selected;
-    if (asprintf(&text, selector_is_empty(&limit->selector) ? "all other rows" : "other rows of %s", selected) < 0)
+    if (asprintf(&text, selector_is_empty(&limit->selector) ? "all other rows" : "other rows of %s",
+                 selected) < 0)
         text = NULL;
     free(selected);
     return text;
@@ -337,9 +344,10 @@ static int judge(struct gate *gate, const struct limit *limit, struct check *che
                             .allowed = allowed_by(input, &limit->bound, base.value)};
     check->bound = bound_text(input, &limit->bound, check->allowed, base.value);
     check->outcome = outcome_of(check, allowed_by(input, &limit->bound, base.most));
-    check->stale = !sum.rows && !base.rows && !limit->rest && check->allowed && !selector_is_empty(&limit->selector);
-    sorted_by = limit->metric;
-    array_sort(check->rows, by_metric);
+    check->stale =
+        !sum.rows && !base.rows && !limit->rest && check->allowed && !selector_is_empty(&limit->selector);
+    if (check->rows)
+        qsort_r(check->rows, arrlenu(check->rows), sizeof(struct row *), by_metric, (void *)limit->metric);
     arrfree(base.rows);
     return check->what && check->bound ? 0 : fail("cannot judge: out of memory");
 }
@@ -479,9 +487,11 @@ static int check_increments(const struct gate_input *input)
 {
     enum inlined baseline = inlined_of(input->baseline), profile = inlined_of(input->profile);
 
-    if (baseline == profile && (profile != SOME_INLINED || increfs_comparable(input->baseline, input->profile)))
+    if (baseline == profile &&
+        (profile != SOME_INLINED || increfs_comparable(input->baseline, input->profile)))
         return 0;
-    return fail("'%s' and '%s' cannot be compared: other increments were counted: record both with the same --increments",
+    return fail("'%s' and '%s' cannot be compared: other increments were counted: record both with the same "
+                "--increments",
                 input->baseline_path, input->profile_path);
 }
 

@@ -145,5 +145,5 @@ static const char *function(const struct row *row)
     return row->function;
 }
 
-const struct naming namings[] = {{"type", type}, {"field", field}, {"object", object}, {"function", function}};
+const struct naming namings[NAMINGS] = {{"type", type}, {"field", field}, {"object", object}, {"function", function}};
 const size_t naming_count = sizeof(namings) / sizeof(namings[0]);

@@ -103,7 +103,8 @@ struct naming {
     const char *key;        /* "type" */
     const char *(*of)(const struct row *row);
 };
-extern const struct naming namings[];
+#define NAMINGS 4
+extern const struct naming namings[NAMINGS];
 extern const size_t naming_count;
 
 /* True if what the row is called by it is like the glob. */
