@@ -10,6 +10,7 @@
  */
 #include "bases.h"
 #include "describe.h"
+#include "far.h"
 #include "objects.h"
 #include "processes.h"
 #include "rows.h"
@@ -202,6 +203,7 @@ static __always_inline void take_hit(struct hit *hit, u64 cookie, u32 tid, u32 w
     key->object = locate_fast(scratch, &hit->site->object) + hit->site->adjust;
     if (!plain && hit->site->argument != ABI_NO_ARGUMENT) {
         keep(climb(hit, key, &in));
+        climb_on(hit, key, &in);
     } else if (!plain && (hit->site->slot.base.place || hit->site->slot.outer.place || hit->site->slot.behind)) {
         in.slot = &hit->site->slot;
         in.frame_only = hit->site->frame_only;

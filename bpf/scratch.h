@@ -40,6 +40,19 @@ struct bases {
     u64 frame;            /* found: that base is, or outer */
 };
 
+/* A caller's frame beyond the second one; see far.h. */
+struct far {
+    u64 base;             /* rsp before the call */
+    u64 bias, returns_to;
+    u64 first_base, first_bias, second_base, second_bias;
+    u64 saved[ABI_SAVED]; /* callee-saved registers there */
+    u64 passed[ABI_SAVED];
+    u32 argument;         /* of its function's own: the object; ABI_ARGUMENTS and more: none is */
+    u32 climbed;          /* of what it calls */
+    u32 has_slot, frame_only;
+    struct abi_slot slot;
+};
+
 /*
  * What a hit works on, where the stack has no room for it: all functions on the way down share 512 bytes. Not kept by
  * CPU, as one program may be preempted in the middle by another. A hit takes a place near its thread's number and gives
@@ -59,6 +72,7 @@ struct scratch {
     struct abi_module module;
     struct frame frame;
     struct bases bases;
+    struct far far;
 };
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);

@@ -120,9 +120,10 @@ __noinline u64 find_caller_number(const struct abi_target *target, u32 number, u
     return at ? (u64)code.binary << 32 | at : 0;
 }
 
-static __always_inline const struct abi_caller *find_caller(const struct hit *hit, u64 returns_to, u64 *bias)
+static __always_inline const struct abi_caller *find_caller(const struct abi_target *target, u32 number, u64 returns_to,
+                                                            u64 *bias)
 {
-    u64 found = find_caller_number(hit->target, hit->number, returns_to, bias);
+    u64 found = find_caller_number(target, number, returns_to, bias);
     u32 binary = found >> 32, at = (u32)found - 1;
     struct abi_caller *caller;
     void *table;
@@ -152,6 +153,8 @@ static __always_inline u64 locate_in(const struct hit *hit, const struct slot_in
 
     if (in->level == 0)
         return locate_fast(scratch, location);
+    if (in->level > 2 && (location->place == ABI_PLACE_REG || location->place == ABI_PLACE_INDEX))
+        return location->where < ABI_SAVED ? scratch->far.saved[location->where] : 0;
     if (in->level == 2 && !in->first)
         return 0;
     if (in->level == 2 && (location->place == ABI_PLACE_REG || location->place == ABI_PLACE_INDEX))
@@ -178,7 +181,7 @@ static __always_inline int climb_one(const struct hit *hit, struct abi_key *key,
     in->base = at + 8;
     in->slot = 0;
     at = read_u64(at);
-    in->caller = caller = find_caller(hit, at, &in->bias);
+    in->caller = caller = find_caller(hit->target, hit->number, at, &in->bias);
     if (!caller && in->level)
         return 0;
     argument &= ABI_ARGUMENTS - 1;
@@ -194,7 +197,7 @@ static __always_inline int climb_one(const struct hit *hit, struct abi_key *key,
     return 1;
 }
 
-/* The slot of a site that operates on an argument stands in the caller, or in that one's caller. */
+/* The slot of a site that operates on an argument stands in the caller, or in that one's caller; for further ones see far.h. */
 static __noinline int climb(const struct hit *hit, struct abi_key *key, struct slot_in *in)
 {
     u32 argument = hit->site->argument & (ABI_ARGUMENTS - 1);

@@ -7,7 +7,6 @@
 3.13 mortal: type | global Service | type __main__.Service | 1
 3.13 mortal: code | frame.f_executable | code Service.ping (class_method.py:*) | 1
 3.13 mortal: function | frame.f_funcobj or attribute .ping | function __main__.Service.ping | 1
-3.13-stripped mortal: open: without symbols, C functions that clear frames are not known as such
 """
 from case import contend
 

@@ -4,7 +4,6 @@
 3.13 mortal: function | frame.f_funcobj or generator.gi_iframe.f_funcobj | function __main__.count | 1
 3.13 immortal, 3.14.0a0, 3.14+: nothing
 3.13 mortal: function | global count | function __main__.count | +
-3.13-stripped mortal: open: without symbols, C functions that clear frames are not known as such
 """
 from case import contend
 

@@ -7,12 +7,12 @@ The docstring of a case is a sentence, an empty line, and one line for each row 
 
 WHERE lists versions: "3.14" is that series, "3.14+" that and the later ones, "3.14.0a0" 3.14 as it was just before
 gh-124218, "3.13" as it comes and, where the case names either, "3.13 mortal" with its immortalization suppressed and
-"3.13 immortal" without. OBJECT and FIELD are patterns as of a shell; " or " separates fields of which the compiler
-chooses one. TIMES is how many references each iteration of each thread drops, or "+" for a row of what only takes
-references, which may be there; where those have no field but a C function, the object is enough. An object's holder
-may follow its name. "WHERE: nothing" instead is a version that must
-not contend, and a case speaks of every version. "WHERE: open: REASON" is one that hotref does not get
-right yet; there WHERE may name a variant, "3.13-lto".
+"3.13 immortal" without; "3.14 debug" is a build with Py_DEBUG. OBJECT and FIELD are patterns as of a shell; " or "
+separates fields of which the compiler chooses one. TIMES is how many references each iteration of each thread drops, or
+"+" for a row of what only takes references, which may be there; where those have no field but a C function, the object
+is enough. An object's holder may follow its name. "WHERE: nothing" instead is a version that must not contend, and a
+case speaks of every version. "WHERE: open: REASON" is one that hotref does not get right yet; there WHERE may name a
+variant, "3.13-lto".
 """
 import ast
 import dataclasses
@@ -32,6 +32,7 @@ class Build:
     version: str
     mortal: bool = False
     variant: str = ""  # "3.13-lto"
+    debug: bool = False
 
     @property
     def series(self):
@@ -42,7 +43,9 @@ class Build:
 
     def _is(self, where):
         version, _, mode = where.partition(" ")
-        assert mode in ("", "mortal", "immortal"), where
+        assert mode in ("", "mortal", "immortal", "debug"), where
+        if mode == "debug":
+            return self.debug and self._is(version)
         if "-" in version:
             return version == self.variant and (not mode or self.mortal == (mode == "mortal"))
         if mode and self.mortal != (mode == "mortal"):
@@ -102,10 +105,10 @@ class Case:
     def path(self):
         return FOLDER / f"{self.name}.py"
 
-    def builds(self, version, variant=""):
+    def builds(self, version, variant="", debug=False):
         """Those of an interpreter that the case is for."""
         has_modes = version.startswith("3.13.") and self.is_about_code
-        return [Build(version, mortal, variant) for mortal in (False, True)[:1 + has_modes]]
+        return [Build(version, mortal, variant, debug) for mortal in (False, True)[:1 + has_modes]]
 
     def expected_of(self, build):
         return [each for each in self.expected if build.is_in(each.where)]

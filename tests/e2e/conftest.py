@@ -43,6 +43,10 @@ class Interpreter:
         return os.path.realpath(self.path)
 
     @functools.cached_property
+    def is_debug(self):
+        return machine.output_of(self.path, "-c", "import sys; print(hasattr(sys, 'gettotalrefcount'))") == "True\n"
+
+    @functools.cached_property
     def slow_path(self):
         """The function that holds the out-of-line decrement."""
         for name in "_Py_DecRefShared", "_Py_DecRefSharedDebug":

@@ -37,7 +37,7 @@ def runs():
     """All of them. The stripped variant lacks nothing but symbols, and has a part of the cases."""
     return [Run(python, case, build) for python in interpreters() for case in catalogue.cases()
             if python.name != PARTLY or case.is_about_code
-            for build in case.builds(python.version, python.name)]
+            for build in case.builds(python.version, python.name, python.is_debug)]
 
 
 def runs_of(python):
