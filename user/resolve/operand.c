@@ -168,32 +168,48 @@ static struct found find_attribute(const struct search *search, uint32_t instr, 
     return (struct found){attribute_of(search, owner.address, name), owner.certain};
 }
 
+static uint64_t item_at(const struct search *search, uint64_t container, uint64_t flags, int64_t number)
+{
+    const struct layout *layout = search->memory->layout;
+
+    if (number < 0 || number >= 1 << 20)
+        return 0;
+    if (flags & PYTHON_LIST && (uint64_t)number < pointer(search, container + layout->list_size))
+        return pointer(search, pointer(search, container + layout->list_item) + 8 * number);
+    if (flags & PYTHON_TUPLE && (uint64_t)number < pointer(search, container + layout->ob_size))
+        return pointer(search, container + layout->tuple_item + 8 * number);
+    return 0;
+}
+
 /* CACHE['key'] and PAIR[0] */
 static struct found find_item(const struct search *search, uint32_t instr, int steps)
 {
-    bytecode_value *inputs = expression_inputs(search->source, instr);
+    bytecode_value *inputs = expression_inputs(search->source, instr), by;
     struct found container = {0}, key = {0};
-    const struct layout *layout = search->memory->layout;
     char text[EXPRESSION_SIZE];
-    uint64_t flags = 0, item = 0;
+    enum opcode opcode = OPCODE_UNKNOWN;
+    uint64_t flags = 0;
+    uint32_t argument;
     int64_t number;
 
-    if (arrlenu(inputs) == 2) {
+    by = arrlenu(inputs) == 2 ? inputs[1] : BYTECODE_UNKNOWN;
+    if (by != BYTECODE_UNKNOWN) {
         container = find_value(search, inputs[0], steps);
-        key = find_value(search, inputs[1], steps);
+        key = find_value(search, by, steps);
+        bytecode_instr(search->source->bytecode, BYTECODE_INSTR(by), &opcode, &argument);
     }
     arrfree(inputs);
-    if (!container.address || !key.address || !python_type(search->memory, container.address, &flags))
+    if (!container.address || !python_type(search->memory, container.address, &flags))
+        return (struct found){0};
+    if (opcode == OPCODE_LOAD_SMALL_INT)
+        return (struct found){item_at(search, container.address, flags, argument), container.certain};
+    if (!key.address)
         return (struct found){0};
     if ((flags & PYTHON_DICT) && python_string(search->memory, key.address, text, sizeof(text)) == 0)
-        item = get(search, container.address, text);
-    else if (python_int(search->memory, key.address, &number) == 0 && number >= 0 && number < 1 << 20) {
-        if (flags & PYTHON_LIST && (uint64_t)number < pointer(search, container.address + layout->list_size))
-            item = pointer(search, pointer(search, container.address + layout->list_item) + 8 * number);
-        else if (flags & PYTHON_TUPLE && (uint64_t)number < pointer(search, container.address + layout->ob_size))
-            item = pointer(search, container.address + layout->tuple_item + 8 * number);
-    }
-    return (struct found){item, container.certain && key.certain};
+        return (struct found){get(search, container.address, text), container.certain && key.certain};
+    if (python_int(search->memory, key.address, &number) != 0)
+        return (struct found){0};
+    return (struct found){item_at(search, container.address, flags, number), container.certain && key.certain};
 }
 
 static struct found find_value(const struct search *search, bytecode_value value, int steps)
