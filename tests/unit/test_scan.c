@@ -151,6 +151,24 @@ static const char indirect[] = "\x53"             /* 1580: push %rbx */
                                "\x5b"             /* 158b: pop %rbx */
                                "\xc3";            /* 158c: ret */
 
+static const char drops_member[] = "\x48\x8b\x7f\x28"      /* 1640: mov 0x28(%rdi),%rdi */
+                                   "\xe9\xb7\xf9\xff\xff"; /* 1644: jmp 1000 */
+
+static const char drops_either[] = "\x48\x85\xf6"          /* 1680: test %rsi,%rsi */
+                                   "\x74\x06"              /* 1683: je 168b */
+                                   "\x48\x8b\x7f\x10"      /* 1685: mov 0x10(%rdi),%rdi */
+                                   "\xeb\x04"              /* 1689: jmp 168f */
+                                   "\x48\x8b\x7f\x30"      /* 168b: mov 0x30(%rdi),%rdi */
+                                   "\xe9\x6c\xf9\xff\xff"; /* 168f: jmp 1000 */
+
+static const char calls_members[] = "\x53"                 /* 16c0: push %rbx */
+                                    "\x48\x89\xfb"         /* 16c1: mov %rdi,%rbx */
+                                    "\xe8\x77\xff\xff\xff" /* 16c4: call 1640 */
+                                    "\x48\x89\xdf"         /* 16c9: mov %rbx,%rdi */
+                                    "\xe8\xaf\xff\xff\xff" /* 16cc: call 1680 */
+                                    "\x5b"                 /* 16d1: pop %rbx */
+                                    "\xc3";                /* 16d2: ret */
+
 static const char distances[] = "\x56\xe5\xff\xff\x61\xe5\xff\xff"; /* 3000: to 1556, 1561 */
 static const char broken[] = "\x90\x06\xc3";                        /* 06 is no instruction */
 
@@ -165,6 +183,8 @@ static const struct code_piece pieces[] = {
     CODE(0x1480, moved),          CODE(0x14c0, static_object),
     CODE(0x1500, doubtful),       CODE(0x1540, switched),
     CODE(0x1580, indirect),       CODE(0x1600, broken),
+    CODE(0x1640, drops_member),   CODE(0x1680, drops_either),
+    CODE(0x16c0, calls_members),
     DATA(0x3000, distances),      END_OF_CODE,
 };
 
@@ -315,6 +335,18 @@ static void tail_jumps_that_lose_the_argument(void **state)
     assert_int_equal(scan_caller(scan, 0x12d1)->loses, 1);
 }
 
+/* What it jumps on with may be a member of what it was given, always the same one or one of several. */
+static void tail_jumps_with_a_member(void **state)
+{
+    (void)state;
+    check_caller(scan, 0x16c9, 0x1640, 0, "field rbx+0x28");
+    assert_int_equal(scan_caller(scan, 0x16c9)->loses, 1);
+    assert_int_equal(scan_caller(scan, 0x16c9)->members[0], 1 << 5);
+    check_caller(scan, 0x16d1, 0x1680, 0, "none");
+    assert_int_equal(scan_caller(scan, 0x16d1)->members[0], 1 << 2 | 1 << 6);
+    assert_int_equal(scan_caller(scan, 0x12d1)->members[0], 0);
+}
+
 /* One that calls, with an argument of its own in another place, is climbed: its callers know more. */
 static void wrappers_that_call(void **state)
 {
@@ -430,6 +462,7 @@ int main(void)
         cmocka_unit_test(fields_behind_calls),
         cmocka_unit_test(wrappers_that_jump),
         cmocka_unit_test(tail_jumps_that_lose_the_argument),
+        cmocka_unit_test(tail_jumps_with_a_member),
         cmocka_unit_test(wrappers_that_call),
         cmocka_unit_test(stubs),
         cmocka_unit_test(cold_halves),

@@ -22,7 +22,21 @@ const struct wrapper *sweep_wrapper(struct sweep *sweep, uint64_t entry)
 
 static void add_wrapper(struct sweep *sweep, uint64_t entry, int argument, uint32_t flag)
 {
-    arrput(sweep->found, ((struct found){entry, argument, flag}));
+    arrput(sweep->found, ((struct found){.entry = entry, .argument = argument, .flag = flag}));
+}
+
+bool sweep_has_known_tail(const struct wrapper *wrapper, int argument)
+{
+    return wrapper->flags[argument] == LOSES && wrapper->tails[argument].state == TAIL_KNOWN;
+}
+
+static void join_tail(struct tail *known, const struct tail *found)
+{
+    if (known->state == TAIL_NONE)
+        *known = *found;
+    else if (found->state != TAIL_KNOWN || found->by != known->by)
+        known->state = TAIL_UNKNOWN;
+    known->members |= found->members;
 }
 
 /* Makes what was found known to the next wave. */
@@ -31,10 +45,11 @@ void sweep_publish(struct sweep *sweep, const struct found *found)
     const struct wrapper *known = sweep_wrapper(sweep, found->entry);
     struct wrapper wrapper = known ? *known : (struct wrapper){.key = found->entry};
 
-    if (wrapper.flags[found->argument] & found->flag)
-        return;
+    if (found->flag == LOSES)
+        join_tail(&wrapper.tails[found->argument], &found->tail);
+    if (!(wrapper.flags[found->argument] & found->flag))
+        wrapper.wave[found->argument] = sweep->wave;
     wrapper.flags[found->argument] |= found->flag;
-    wrapper.wave[found->argument] = sweep->wave;
     hmputs(sweep->wrappers, wrapper);
 }
 
@@ -212,6 +227,17 @@ static void visit_atomic(struct sweep *sweep, struct flow *flow, const struct op
     add_operation(sweep, operation);
 }
 
+/* In what a call hands to a function, the member that this one drops with its last jump, if it is always the same one. */
+static struct slot tail_slot(const struct flow *flow, const struct flow_state *state, const struct tail *tail)
+{
+    struct slot slot = {.kind = SLOT_FIELD,
+                        .base = flow_find(flow, state, state->at[argument_regs[tail->by]], CALLEE_SAVED),
+                        .disp = 8 * __builtin_ctzll(tail->members)};
+    bool one = (tail->members & (tail->members - 1)) == 0;
+
+    return slot.base.kind == PLACE_NONE || !one ? (struct slot){0} : slot;
+}
+
 static void visit_call(struct sweep *sweep, const struct flow *flow, const struct op *op,
                        const struct flow_state *state, const struct wrapper *target)
 {
@@ -219,6 +245,8 @@ static void visit_call(struct sweep *sweep, const struct flow *flow, const struc
         .returns_to = op->address + op->length, .function = sweep->function, .target = target->key};
 
     for (int i = 0; i < ARGUMENTS; i++) {
+        if (sweep_has_known_tail(target, i))
+            caller.arguments[i] = tail_slot(flow, state, &target->tails[i]);
         if (target->flags[i] != WRAPS)
             continue;
         caller.arguments[i] = slot_of(flow, state, state->at[argument_regs[i]], CALLEE_SAVED);
@@ -230,16 +258,32 @@ static void visit_call(struct sweep *sweep, const struct flow *flow, const struc
     hmput(sweep->callers, caller.returns_to, caller);
 }
 
+/* known: the jump is the function's last one, and its target operates on what it is given, and on nothing else. */
+static void add_tail(struct sweep *sweep, const struct flow *flow, value_id value, int argument, bool known)
+{
+    struct found found = {
+        .entry = sweep->function, .argument = argument, .flag = LOSES, .tail = {.state = TAIL_UNKNOWN}};
+
+    if (known)
+        found.tail.members = argument_members(flow, value, &found.tail.by);
+    if (found.tail.members)
+        found.tail.state = TAIL_KNOWN;
+    arrput(sweep->found, found);
+}
+
 /* A tail jump hands its own caller's return address on: transparent where the argument is handed on as it came. */
 static void visit_tail(struct sweep *sweep, const struct flow *flow, const struct flow_state *state,
                        const struct wrapper *target)
 {
     for (int i = 0; i < ARGUMENTS; i++) {
         const struct value *value = value_of(flow, state->at[argument_regs[i]]);
-        bool same = flow_depth(flow, state) == 0 && value->kind == VALUE_ENTRY && value->c == argument_regs[i];
+        bool last = flow_depth(flow, state) == 0;
+        bool same = last && value->kind == VALUE_ENTRY && value->c == argument_regs[i];
 
-        if (target->flags[i])
-            add_wrapper(sweep, sweep->function, i, same ? WRAPS : LOSES);
+        if (target->flags[i] && same)
+            add_wrapper(sweep, sweep->function, i, WRAPS);
+        else if (target->flags[i])
+            add_tail(sweep, flow, state->at[argument_regs[i]], i, last && target->flags[i] == WRAPS);
     }
 }
 

@@ -374,3 +374,48 @@ struct frame_rule frame_rule_of(const struct flow *flow, const struct flow_state
         rule.saved[i] = flow_find_entry(flow, state, saved_regs[i]);
     return rule;
 }
+
+/* One more member of the argument, if address lies in one. */
+static bool add_member(const struct flow *flow, value_id address, uint8_t *argument, uint64_t *members)
+{
+    int64_t disp;
+    const struct value *value = value_of(flow, flow_strip(flow, address, &disp));
+
+    if (value->kind != VALUE_ENTRY || disp < 0 || disp % 8 || disp >= 64 * 8)
+        return false;
+    for (uint8_t i = 0; i < ARGUMENTS; i++) {
+        if (value->c != argument_regs[i] || (*members && *argument != i))
+            continue;
+        *argument = i;
+        *members |= 1ull << (disp / 8);
+        return true;
+    }
+    return false;
+}
+
+static bool add_members(const struct flow *flow, value_id id, struct trail *trail, uint8_t *argument, uint64_t *members)
+{
+    const struct value *value = value_of(flow, id);
+    value_id input;
+
+    if (value->kind == VALUE_LOAD)
+        return add_member(flow, value->a, argument, members);
+    if (value->kind != VALUE_PHI || trail->count == MOST_PHIS || !flow_input(flow, id, 0))
+        return false;
+    for (uint32_t i = 0; (input = flow_input(flow, id, i)); i++) {
+        if (value_of(flow, input)->kind == VALUE_PHI && !is_new(trail, input))
+            continue;
+        if (!add_members(flow, input, trail, argument, members))
+            return false;
+    }
+    return true;
+}
+
+uint64_t argument_members(const struct flow *flow, value_id id, uint8_t *argument)
+{
+    struct trail trail = {.seen = {id}, .count = 1};
+    uint64_t members = 0;
+
+    *argument = 0;
+    return add_members(flow, id, &trail, argument, &members) ? members : 0;
+}

@@ -18,6 +18,10 @@ value_id refcount_tested(struct flow *flow, const struct op *op, const struct fl
  * interior pointer, or the array, else 0. */
 value_id refcount_origin(const struct flow *flow, value_id pointer);
 
+/* The members of what the function was given as an argument of which id is one: bit i is the one at 8 * i. 0 where it may
+ * be something else. */
+uint64_t argument_members(const struct flow *flow, value_id id, uint8_t *argument);
+
 /* Where value id came from, as a probe sees it that may use the registers in allowed. */
 struct slot slot_of(const struct flow *flow, const struct flow_state *state, value_id id, uint32_t allowed);
 

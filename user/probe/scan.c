@@ -36,7 +36,7 @@ static bool leads_to_new(struct sweep *sweep, const struct range_facts *facts)
 
         for (int argument = 0; wrapper && argument < ARGUMENTS; argument++) {
             if (wrapper->wave[argument] + 1 == sweep->wave && wrapper->flags[argument] &&
-                (!link->call || wrapper->flags[argument] == WRAPS))
+                (!link->call || wrapper->flags[argument] == WRAPS || sweep_has_known_tail(wrapper, argument)))
                 return true;
         }
     }
@@ -192,11 +192,16 @@ static void settle_callers(struct sweep *sweep)
 {
     for (ptrdiff_t i = 0; i < hmlen(sweep->callers); i++) {
         struct caller *caller = &sweep->callers[i].value;
+        const struct wrapper *target = sweep_wrapper(sweep, caller->target);
 
         caller->loses = losses_of(sweep, caller->target);
         for (int argument = 0; argument < ARGUMENTS; argument++) {
-            if (caller->loses & (1u << argument))
+            if (!(caller->loses & (1u << argument)))
+                continue;
+            if (!sweep_has_known_tail(target, argument))
                 caller->arguments[argument] = (struct slot){0};
+            else
+                caller->members[argument] = target->tails[argument].members;
         }
     }
 }
@@ -246,10 +251,10 @@ static void add_known(struct sweep *sweep)
     for (size_t i = 0; sweep_drops[i]; i++) {
         uint64_t entry = elf_file_symbol(sweep->file, sweep_drops[i]);
 
-        sweep_publish(sweep, &(struct found){entry ? entry : SWEEP_IMPORTED + i, 0, WRAPS});
+        sweep_publish(sweep, &(struct found){.entry = entry ? entry : SWEEP_IMPORTED + i, .flag = WRAPS});
     }
     if (sweep->without_id)
-        sweep_publish(sweep, &(struct found){sweep->without_id, 0, WRAPS});
+        sweep_publish(sweep, &(struct found){.entry = sweep->without_id, .flag = WRAPS});
 }
 
 static void sweep_all(struct sweep *sweep)

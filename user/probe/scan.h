@@ -98,7 +98,10 @@ struct caller {
     uint64_t returns_to;
     uint64_t function;   /* start of the code range that holds the call */
     uint64_t target;     /* what is called, seen through the PLT */
-    uint8_t loses;       /* bit i: target may tail-jump to something that operates on another object as argument i */
+    uint8_t loses;       /* bit i: target may tail-jump to something that operates on another object as argument i; then
+                            arguments[i] is that object's slot, if there is one */
+    uint64_t members[ARGUMENTS]; /* of those: what target drops so is always a member of what it was given: bit i is the
+                            one at 8 * i */
     struct slot arguments[ARGUMENTS];
     struct frame_rule rule;
 };

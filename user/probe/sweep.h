@@ -25,9 +25,17 @@ struct link {
 /* A function that operates on one of its arguments, so that its call sites are worth knowing; or one that ends in a
  * tail jump to such a function with something else, so that a return address behind a call of it tells less. */
 enum { WRAPS = 1, LOSES = 2 };
+
+/* What such tail jumps of a function hand over, if all that is known: one of the members of its argument `by`. */
+struct tail {
+    enum { TAIL_NONE, TAIL_KNOWN, TAIL_UNKNOWN } state;
+    uint8_t by;
+    uint64_t members;                /* as in struct caller */
+};
 struct wrapper {
     uint64_t key;                    /* its entry */
     uint8_t flags[ARGUMENTS];
+    struct tail tails[ARGUMENTS];
     uint32_t wave[ARGUMENTS];        /* when each argument was found */
 };
 
@@ -35,6 +43,7 @@ struct wrapper {
 struct found {
     uint64_t entry;
     uint8_t argument, flag;
+    struct tail tail;
 };
 
 struct known_target {
@@ -107,6 +116,9 @@ void sweep_finish_touches(struct sweep *sweep);
 
 /* What function entry is known to do with its arguments, or NULL. */
 const struct wrapper *sweep_wrapper(struct sweep *sweep, uint64_t entry);
+
+/* Whether a return address behind a call of it leads to members of what it was given. */
+bool sweep_has_known_tail(const struct wrapper *wrapper, int argument);
 
 /* Makes what was found known to the next wave. */
 void sweep_publish(struct sweep *sweep, const struct found *found);

@@ -351,7 +351,7 @@ static const struct known_place *find_place(struct builder *builder, const struc
         added.source = names.source;
         added.open = names.open;
         added.increment = names.increment;
-        added.place = place_of_function(names.function);
+        added.place = names.clears_frame ? INSTRUCTION_CALLEE : place_of_function(names.function);
         hmputs(builder->places, added);
     }
     return &builder->places[hmgeti(builder->places, place)];

@@ -193,6 +193,21 @@ static void name_field(const struct session_target *target, const struct code *c
         name_site_field(code, slot, names);
 }
 
+/* Members of an interpreter frame, and of nothing else: an object has its count where a frame has its function. */
+static bool are_of_frame(const struct layout *layout, uint64_t members)
+{
+    bool function = false;
+
+    for (int i = 0; i < 64; i++) {
+        const char *member = members >> i & 1 ? layout_field(layout, "interpreter_frame", 8 * (uint64_t)i) : NULL;
+
+        if ((members >> i & 1) && !member)
+            return false;
+        function |= member && strcmp(member, "f_funcobj") == 0;
+    }
+    return function;
+}
+
 /* The slot lies in a caller; where the call is not one that the scan knows, only the code around it has a name. */
 static const struct slot *name_caller(const struct session *session, const struct session_target *target,
                                       const struct abi_cold_key *key, struct code *code, struct place_names *names)
@@ -215,7 +230,9 @@ static const struct slot *name_caller(const struct session *session, const struc
     }
     if (caller) {
         name_function(code, caller->target, names->function, sizeof(names->function));
-        return NULL;
+        names->clears_frame =
+            argument < ARGUMENTS && are_of_frame(&target->interpreter.layout, caller->members[argument]);
+        return argument < ARGUMENTS && caller->arguments[argument].kind == SLOT_FIELD ? &caller->arguments[argument] : NULL;
     }
     /* An indirect call: what it called has jumped on, and left no trace of itself. */
     name_function(code, names->address - 1, below, sizeof(below));

@@ -15,6 +15,7 @@ struct place_names {
     uint64_t address;           /* in the binary, of the call or the atomic */
     enum field_source source;
     bool in_module;             /* function lies in another file than the interpreter's */
+    bool clears_frame;          /* the function drops what a frame holds */
     bool below;                 /* function only says who called it */
     bool open;                  /* the field says no more than where the operation was: bytecode may tell it */
     bool increment;
