@@ -351,6 +351,17 @@ def test_names_survive_junit(gate, nasty, nasty_budget, tmp_path):
     assert all(in_xml(name) in failures for name in NASTY.values())
 
 
+def test_junit_says_what_failed_and_what_to_do(gate, profile, tmp_path):
+    file = tmp_path / "gate.xml"
+    assert gate(profile, *limit_of(1), "--max", "threads=9", "-f", f"junit={file}")[:2] == (FAILED, "")
+
+    failed, kept = junit_suite(file).iter("testcase")
+    assert failed.find("failure").get("message") == f"decrefs {THREE:,}, {THREE - 1:,} more than the limit of 1"
+    assert "function.func_globals: dict, globals of __main__ at nested.py:" in failed.find("failure").text
+    assert "\nremedy: define the function once" in failed.find("failure").text
+    assert len(kept) == 0
+
+
 def unescaped(text):
     return text.replace("%2C", ",").replace("%3A", ":").replace("%0A", "\n").replace("%0D", "\r").replace("%25", "%")
 

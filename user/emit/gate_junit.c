@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "emit/advice.h"
 #include "emit/gate.h"
 #include "profile/number.h"
 #include "profile/utf8.h"
@@ -76,6 +77,18 @@ static void print_row(FILE *out, const struct check *check, const struct row *ro
     print_xml(out, row->where);
 }
 
+static void print_remedy(FILE *out, const struct check *check)
+{
+    const struct remedy *remedy = check->rows ? remedy_of(check->rows[0]) : NULL;
+    char *text = remedy ? advice_short(remedy) : NULL;
+
+    if (text) {
+        fputs("\nremedy: ", out);
+        print_xml(out, text);
+    }
+    free(text);
+}
+
 /* <failure> or <error>, with the rows. */
 static void print_bad(FILE *out, const struct check *check)
 {
@@ -91,6 +104,7 @@ static void print_bad(FILE *out, const struct check *check)
         print_row(out, check, check->rows[i]);
     if (arrlenu(check->rows) > GATE_ROWS)
         fprintf(out, "\nand %zu more rows", arrlenu(check->rows) - GATE_ROWS);
+    print_remedy(out, check);
     fprintf(out, "</%s>\n    </testcase>\n", tag);
     free(sentence);
 }
