@@ -53,8 +53,8 @@ function isWithin(node, above)
 }
 
 // Numbers, as people read them.
-const digits = data.unit ? {maximumSignificantDigits: 4} : {maximumFractionDigits: 0};
-const grouped = number => number.toLocaleString("en", digits);
+const format = new Intl.NumberFormat("en", data.unit ? {maximumSignificantDigits: 4} : {maximumFractionDigits: 0});
+const grouped = number => format.format(number);
 function share(part, whole)
 {
     if (!whole)
