@@ -218,6 +218,8 @@ int on_operation(struct pt_regs *ctx)
     struct hit hit = {.ctx = ctx};
     u32 which = 0;
 
+    if (in_bursts && counting != ABI_COUNTING_HITS)
+        return 0;
     if (plain == 2 || !begin_hit(&hit, cookie, id >> 32))
         return 0;
     hit.scratch = take_scratch((u32)id, &which);

@@ -19,6 +19,10 @@ const volatile u32 stack_period = 97; /* in each row the stack is looked at once
 /* Which half of the rows is written to; the user side flips it and takes the other one. */
 volatile u32 active_rows;
 
+/* Where all is counted in bursts only: what goes on right now. */
+const volatile u32 in_bursts = 0;
+volatile u32 counting;    /* enum abi_counting */
+
 /* Tables of one binary, of whatever size it needs: added while others are in use. */
 struct site_table {
     __uint(type, BPF_MAP_TYPE_ARRAY);

@@ -170,7 +170,7 @@ int on_sample(struct bpf_perf_event_data *ctx)
     u64 id = bpf_get_current_pid_tgid(), started = bpf_ktime_get_ns();
     u32 tgid = id >> 32, *number = bpf_map_lookup_elem(&sampled, &tgid);
 
-    if (!number)
+    if (!number || (in_bursts && counting != ABI_COUNTING_SAMPLES))
         return 0;
     look_at_sample(ctx, *number, (u32)id);
     count_stat(ABI_STAT_SAMPLE_NS, bpf_ktime_get_ns() - started);

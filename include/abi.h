@@ -398,6 +398,13 @@ struct abi_stack {
     struct abi_stack_frame frames[ABI_STACK_CHUNK];
 };
 
+/* In bursts: whether hits are counted, or samples. */
+enum abi_counting {
+    ABI_COUNTING_SAMPLES = 0,
+    ABI_COUNTING_NOTHING = 1, /* probes come or go */
+    ABI_COUNTING_HITS = 2,
+};
+
 /* Counters that are always reported. */
 enum abi_stat {
     ABI_STAT_LOST = 0,    /* operations that neither rows nor cold could take */

@@ -130,11 +130,13 @@ class Recorder:
 
 
 class Attached:
-    """A recorder at work on running processes. Its stderr is a terminal: there it says when it begins to count."""
+    """A recorder at work on running processes, in mode exact unless told otherwise. Its stderr is a terminal: there it says when it begins to count."""
 
     def __init__(self, hotref, processes, targets, options=()):
         self.profile = hotref.new_profile()
         self._said = ""
+        if "--mode" not in options and "--increments" not in options:
+            options = ("--mode", "exact", *options)
         pids = [argument for target in targets for argument in ("-p", str(target.pid))]
         self._terminal, stderr = os.openpty()
         try:

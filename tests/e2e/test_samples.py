@@ -1,6 +1,7 @@
 """Mode sample: a timer finds the objects that threads wait for, and nothing is counted."""
 import pytest
 
+import machine
 from recording import workload
 from targets import Target
 
@@ -63,7 +64,51 @@ def test_attached(hotref, processes, plain_python):
     assert hotref.report(recording.profile).json["metadata"]["mode"] == "sample"
 
 
+class Busy:
+    """A process that reads shared objects until it is ended."""
+
+    def __init__(self, processes, python):
+        self.process = processes.start(python.path, workload("two_globals.py"), "1000000000")
+        self.pid = self.process.pid
+
+
+def test_auto_is_what_a_process_gets(hotref, processes, plain_python):
+    target = Busy(processes, plain_python)
+    recording = hotref.record("-p", target.pid, "-d", 6, "--overhead", 20)
+    report = hotref.report(recording.profile)
+    bursts = report.json["metadata"]["bursts"]
+
+    assert recording.status == 0, recording.stderr
+    assert report.json["metadata"]["mode"] == "auto"
+    assert bursts["count"] > 0 and bursts["hits"] > 1000
+    assert bursts["cost_ns"] <= 0.2 * bursts["cpu_ns"]
+    assert samples_of(report, "OFTEN") > 0 and samples_of(report, "SELDOM") > 0
+    often, seldom = (sum(row["rate_low"] for row in report.ranked if row["object"].endswith(f"__main__.{name})"))
+                     for name in ("OFTEN", "SELDOM"))
+    assert 2 < often / seldom < 4
+    assert machine.breakpoints(target.pid, plain_python.code_file) == []
+
+
+def test_without_a_budget_there_are_no_bursts(hotref, processes, plain_python):
+    target = Busy(processes, plain_python)
+    recording = hotref.record("-p", target.pid, "-d", 2, "--overhead", 0)
+    report = hotref.report(recording.profile)
+
+    assert report.json["metadata"]["bursts"]["count"] == 0
+    assert {row["rate"] for row in report.ranked} == {None}
+    assert "no burst: a budget of 0 %" in recording.stderr
+
+
+def test_an_idle_process_is_left_alone(hotref, processes, plain_python):
+    target = Target(processes, plain_python)
+    recording = hotref.record("-p", target.pid, "-d", 2)
+
+    assert hotref.report(recording.profile).json["metadata"]["bursts"]["count"] == 0
+
+
 @pytest.mark.parametrize("arguments, sentence", [
+    (("--overhead", "5"), "--overhead is for --mode auto"),
+    (("--mode", "auto", "--overhead", "much"), "not a percentage from 0 to 100"),
     (("--mode", "guess"), "unknown mode 'guess'"),
     (("-F", "0"), "not a number of samples a second"),
     (("-F", "fast"), "not a number of samples a second"),

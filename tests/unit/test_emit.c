@@ -552,7 +552,7 @@ static void json_holds_the_contract(void **state)
         "type",     "field",        "field_source", "object",   "address",     "objects", "fold",
         "function", "ops",          "decrefs",      "increfs",  "retries",     "bounces", "handoffs",
         "threads",  "thread_names", "owner",        "stall_ns", "stall_share", "stall_low",
-        "stall_high", "samples", "remedy",  "sites",
+        "stall_high", "samples", "rate", "rate_low", "rate_high", "remedy",  "sites",
         "per_thread_id", "line", "place", "stacks", "processes", "pid",
     };
     struct profile *p = usual();

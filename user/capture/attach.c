@@ -135,27 +135,23 @@ __attribute__((noinline, used)) static int probed_function(int value)
     return value;
 }
 
-static int try_link(int prog_fd)
+/* Puts a program on an address of hotref itself. Returns the link's file descriptor, or -1 with a failure. */
+static int link_to_self(int prog_fd, uint64_t address)
 {
     extern char __executable_start[];
     struct elf_file *self = elf_file_open("/proc/self/exe");
     struct attach_point point;
-    uint64_t offset;
-    int link;
 
     if (!self)
         return -1;
-    offset = elf_file_offset(self, (uint64_t)((char *)probed_function - __executable_start));
+    point.offset = elf_file_offset(self, address - (uint64_t)(uintptr_t)__executable_start);
+    point.cookie = 0;
+    point.refused = false;
     elf_file_close(self);
-    point = (struct attach_point){.offset = offset};
-    link = attach_points(prog_fd, "/proc/self/exe", 0, &point, 1);
-    if (link < 0)
-        return -1;
-    close(link);
-    return 0;
+    return attach_points(prog_fd, "/proc/self/exe", 0, &point, 1);
 }
 
-int attach_supported(void)
+int attach_to_self(uint64_t address)
 {
     /* r0 = 0; exit */
     static const struct {
@@ -166,14 +162,24 @@ int attach_supported(void)
     LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = ATTACH_UPROBE_MULTI);
     int prog_fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "hotref_try", "GPL", (const struct bpf_insn *)program, 2,
                                 &options);
-    int status;
+    int link;
 
     if (prog_fd < 0 && (errno == EPERM || errno == EACCES))
         return fail("cannot load BPF programs: not permitted (run hotref as root)");
     if (prog_fd < 0)
         return fail("cannot load a BPF program for uprobe_multi: %s (Linux 6.6 or newer is needed)",
                     strerror(errno));
-    status = try_link(prog_fd);
+    link = link_to_self(prog_fd, address);
     close(prog_fd);
-    return status;
+    return link;
+}
+
+int attach_supported(void)
+{
+    int link = attach_to_self((uint64_t)(uintptr_t)probed_function);
+
+    if (link < 0)
+        return -1;
+    close(link);
+    return 0;
 }

@@ -27,6 +27,10 @@ int attach_points(int prog_fd, const char *path, pid_t pid, struct attach_point 
  * thread or may fail, and must be 0. */
 bool attach_can_filter_by_process(void);
 
+/* Loads a program that does nothing and puts it on an instruction of hotref itself. Returns the link's file descriptor, or -1
+ * with a failure. */
+int attach_to_self(uint64_t address);
+
 /* Loads a program and puts a probe on hotref itself. Returns 0, or -1 with a failure that says what the machine lacks. */
 int attach_supported(void);
 

@@ -273,6 +273,18 @@ enum modules_found modules_at(const struct session_target *target, uint64_t addr
     return holds;
 }
 
+void modules_attach(struct session *session, uint32_t number)
+{
+    struct session_target *target = &session->targets[number];
+
+    for (size_t i = 0; i < arrlenu(target->modules); i++) {
+        struct session_module *module = &target->modules[i];
+
+        if (!module->failed && module->code.link < 0 && is_mapped(target, i))
+            session_attach(session, number, &module->code, module->file, module->open_path);
+    }
+}
+
 void modules_detach(struct session_target *target)
 {
     for (size_t i = 0; i < arrlenu(target->modules); i++) {

@@ -23,6 +23,9 @@ enum modules_found modules_at(const struct session_target *target, uint64_t addr
  * whether any has changed. Part of modules_refresh(). */
 bool modules_move(struct session_target *target);
 
+/* Puts the probes of all modules of a target back, after modules_detach(). One that has gone meanwhile has none. */
+void modules_attach(struct session *session, uint32_t target);
+
 /* Takes their probes away. */
 void modules_detach(struct session_target *target);
 void modules_free(struct session_target *target);

@@ -17,6 +17,7 @@
 #include <bpf/libbpf.h>
 
 #include "capture/attach.h"
+#include "capture/burst.h"
 #include "capture/modules.h"
 #include "capture/session_bpf.h"
 #include "probe/cache.h"
@@ -191,7 +192,7 @@ static void run_scan(void *argument)
 static struct scan *scan_meanwhile(struct session *session, const struct elf_file *file)
 {
     struct scanning scanning = {file, *session->scans ? session->scans : NULL, session->increments != NULL,
-                                session->mode == SESSION_SAMPLE, NULL};
+                                session->mode != SESSION_EXACT, NULL};
 
     do_meanwhile(session, run_scan, &scanning);
     /* What it took, programs and rows need next. */
@@ -214,7 +215,7 @@ int session_binary_of(struct session *session, const struct elf_file *file, cons
         free(binary.identity);
         return -1;
     }
-    if (session->mode == SESSION_EXACT)
+    if (session->mode != SESSION_SAMPLE)
         choose_operations(session, file, path, &binary);
     if (arrlenu(binary.armed) > ABI_BINARY_SITES)
         arrsetlen(binary.armed, ABI_BINARY_SITES);
@@ -392,7 +393,7 @@ static int fill_target(struct session *session, uint32_t number)
         .runtime = interpreter->runtime,
         .tls = elf_file_thread_symbol(interpreter->file, "_Py_tss_tstate"),
     };
-    if (session->mode == SESSION_SAMPLE && sample_process(session, number))
+    if (session->mode != SESSION_EXACT && sample_process(session, number))
         return -1;
     if (session_fill_binary(session, target->code.binary) || tables_commit(&session->bpf->tables) ||
         update(session->bpf->skeleton->maps.layouts, number, &layout) ||
@@ -562,9 +563,10 @@ static int load(struct session *session)
     bpf_program__set_expected_attach_type(bpf->skeleton->progs.on_loader, ATTACH_UPROBE_MULTI);
     *(uint32_t *)&bpf->skeleton->rodata->full_at = ABI_ROWS / ROWS_SHARE / cpus;
     *(uint32_t *)&bpf->skeleton->rodata->plain = bench_level();
+    *(uint32_t *)&bpf->skeleton->rodata->in_bursts = session->mode == SESSION_AUTO;
     *(uint32_t *)&bpf->skeleton->rodata->stack_period = session->stack_period = stack_period();
-    bpf_program__set_autoload(bpf->skeleton->progs.on_sample, session->mode == SESSION_SAMPLE);
-    bpf_program__set_autoload(bpf->skeleton->progs.on_operation, session->mode == SESSION_EXACT);
+    bpf_program__set_autoload(bpf->skeleton->progs.on_sample, session->mode != SESSION_EXACT);
+    bpf_program__set_autoload(bpf->skeleton->progs.on_operation, session->mode != SESSION_SAMPLE);
     if (hotref_bpf__load(bpf->skeleton))
         return load_failed();
     bpf->tables = (struct tables){.sites = bpf_map__fd(bpf->skeleton->maps.sites),
@@ -617,7 +619,7 @@ int session_attach(struct session *session, uint32_t number, struct session_code
 {
     const struct session_binary *binary = &session->binaries[code->binary];
     const struct process *process = &session->targets[number].process;
-    size_t count = arrlenu(binary->armed);
+    size_t count = session->mode != SESSION_AUTO || session->bpf->bursting ? arrlenu(binary->armed) : 0;
     struct attach_point *points = calloc(count + 1, sizeof(*points));
     struct attaching attaching = {bpf_program__fd(session->bpf->skeleton->progs.on_operation), open_path,
                                   attach_can_filter_by_process() ? process->pid : 0, points, count, -1};
@@ -629,6 +631,8 @@ int session_attach(struct session *session, uint32_t number, struct session_code
     if (count)
         do_meanwhile(session, run_attach, &attaching);
     code->link = attaching.link;
+    code->refused = 0;
+    memset(code->refused_of, 0, sizeof(code->refused_of));
     for (size_t i = 0; i < count; i++) {
         code->refused += points[i].refused;
         code->refused_of[binary->scan->operations[binary->armed[i]].kind] += points[i].refused;
@@ -656,7 +660,9 @@ int session_open(struct session *session)
     bpf->on_fork = bpf_program__attach(bpf->skeleton->progs.on_fork);
     if (!bpf->on_exit || !bpf->on_exec || !bpf->on_fork)
         return fail_errno("cannot watch processes exit and exec");
-    return session->mode == SESSION_SAMPLE
+    if (session->mode == SESSION_AUTO && burst_prepare(session))
+        return -1;
+    return session->mode != SESSION_EXACT
                ? sampler_start(&bpf->sampler, bpf->skeleton->progs.on_sample, session->sample_hz)
                : 0;
 }
@@ -788,7 +794,7 @@ int session_let_go(struct session *session, pid_t pid)
 }
 
 /* What an ended target leaves behind would trap in the program that it became, where that maps the same files. */
-static void detach_target(struct session_target *target)
+void session_detach(struct session_target *target)
 {
     if (target->code.link >= 0)
         close(target->code.link);
@@ -805,7 +811,7 @@ static void refresh_targets(struct session *session)
 
         bpf_map_lookup_elem(bpf_map__fd(session->bpf->skeleton->maps.targets), &i, &target->state);
         if (target->started && !target->state.live)
-            detach_target(target);
+            session_detach(target);
     }
 }
 
@@ -1001,7 +1007,7 @@ int session_stop(struct session *session)
     session->stopped_at_ns = clock_ns(CLOCK_MONOTONIC);
     sampler_stop(&bpf->sampler);
     for (size_t i = 0; i < arrlenu(session->targets); i++)
-        detach_target(&session->targets[i]);
+        session_detach(&session->targets[i]);
     let_all_go(session);
     refresh_targets(session);
     ring_buffer__consume(bpf->events);
@@ -1015,7 +1021,7 @@ int session_stop(struct session *session)
 
 static void free_target(struct session_target *target)
 {
-    detach_target(target);
+    session_detach(target);
     modules_free(target);
     interpreter_free_threads(target->threads);
     interpreter_close(&target->interpreter);
@@ -1043,6 +1049,8 @@ void session_free(struct session *session)
     bpf_link__destroy(session->bpf->on_fork);
     close_loaders(session);
     sampler_stop(&session->bpf->sampler);
+    if (session->bpf->stats > 0)
+        close(session->bpf->stats);
     tables_free(&session->bpf->tables);
     hmfree(session->bpf->let_go);
     hotref_bpf__destroy(session->bpf->skeleton);

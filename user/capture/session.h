@@ -91,11 +91,28 @@ struct session_observer {
 enum session_mode {
     SESSION_EXACT = 0,            /* every operation is counted */
     SESSION_SAMPLE = 1,           /* a timer looks where the targets' threads are */
+    SESSION_AUTO = 2,             /* the same, and now and then all is counted for some milliseconds */
+};
+
+/* Counting within a budget. Times are of the targets' threads, in ns, but for moments. */
+struct session_bursts {
+    double overhead;              /* the budget, as a share of the targets' CPU time; 0: there are none */
+    uint64_t trap_ns;             /* that a hit costs before hotref's program runs */
+    uint64_t count, hits;
+    uint64_t hits_ns;             /* that the hits cost */
+    uint64_t cost_ns;             /* the same, and what putting probes there and taking them away may have held up */
+    uint64_t counted_ns;          /* CPU time that was counted in, ... */
+    uint64_t bare_ns;             /* ... and what is left of it without what the hits cost */
+    uint64_t cpu_ns;              /* CPU time in all */
+    uint64_t length_ns;           /* of the next one */
+    uint64_t last_cost_ns, started_cpu_ns;
+    uint64_t ended_ns;            /* monotonic clock */
 };
 
 struct session {
     enum session_mode mode;       /* to be set before targets are added */
     uint32_t sample_hz;           /* the same; a CPU looks so often */
+    struct session_bursts bursts; /* overhead: the same */
     char scans[512];                  /* folder for cached scans, or "" */
     struct session_glob *increments;  /* stb_ds array, to be filled before targets are added */
     struct session_observer observer; /* to be set before session_arm(), if wanted */

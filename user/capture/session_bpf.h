@@ -26,6 +26,8 @@ struct session_bpf {
     uint32_t active;           /* the rows that BPF writes to */
     struct let_go *let_go;     /* stb_ds hash map */
     char trouble[FAILURE_SIZE]; /* what went wrong with BPF while something else was being done */
+    int stats;                 /* in mode auto: while it is open the kernel notes what BPF programs take */
+    bool bursting;             /* in mode auto: probes are there, or just come or go */
     bool full;                 /* BPF asked for them to be taken */
     size_t threads_seen;       /* when names were last looked for, ... */
     int name_tries;            /* ... and how often that is still to be done */
@@ -40,6 +42,9 @@ int session_fill_binary(struct session *session, uint32_t number);
 /* Puts the probes of code, which is part of a target, and counts those that are live. -1 with a failure. */
 int session_attach(struct session *session, uint32_t target, struct session_code *code, const struct elf_file *file,
                    const char *open_path);
+
+/* Takes the probes of a target and its modules away. */
+void session_detach(struct session_target *target);
 
 /* Takes what cannot wait while files are looked into: events, and rows once they are full. */
 void session_catch_up(struct session *session, int timeout_ms);

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capture/burst.h"
 #include "capture/launch.h"
 #include "capture/session.h"
 #include "cmd/command.h"
@@ -23,6 +24,7 @@
 #define POLL_MS 50
 #define USUAL_HZ 999     /* not in step with anything that runs a thousand times a second */
 #define MOST_HZ 10000
+#define USUAL_OVERHEAD 0.05
 #define DEFAULT_OUTPUT "hotref.prof"
 #define INITIAL_PID_NAMESPACE "pid:[4026531836]" /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
 
@@ -36,6 +38,8 @@ struct options {
     char **increments;    /* stb_ds array: globs on C functions whose inlined increments are counted */
     bool verbose;
     enum session_mode mode;
+    bool has_mode, has_overhead;
+    double overhead;      /* of mode auto: a share of the targets' CPU time */
     uint32_t hz;          /* samples a second on each CPU */
     struct account account;
     double started;       /* monotonic seconds */
@@ -93,9 +97,28 @@ static int parse_globs(char *text, struct options *options)
 
 static int parse_mode(const char *text, struct options *options)
 {
-    if (strcmp(text, "exact") != 0 && strcmp(text, "sample") != 0)
-        return command_misused(&command_record, "unknown mode '%s': there are exact and sample", text);
-    options->mode = strcmp(text, "sample") == 0 ? SESSION_SAMPLE : SESSION_EXACT;
+    static const char *const names[] = {
+        [SESSION_EXACT] = "exact", [SESSION_SAMPLE] = "sample", [SESSION_AUTO] = "auto"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            options->mode = i;
+            options->has_mode = true;
+            return 0;
+        }
+    }
+    return command_misused(&command_record, "unknown mode '%s': there are exact, sample and auto", text);
+}
+
+static int parse_overhead(const char *text, struct options *options)
+{
+    char *end;
+    double percent = strtod(text, &end);
+
+    if (*end || end == text || !(percent >= 0) || percent > 100)
+        return command_misused(&command_record, "not a percentage from 0 to 100: '%s'", text);
+    options->overhead = percent / 100;
+    options->has_overhead = true;
     return 0;
 }
 
@@ -125,6 +148,8 @@ static int parse_option(int option, struct options *options)
                    : 0;
     case 'm':
         return parse_mode(optarg, options);
+    case 'B':
+        return parse_overhead(optarg, options);
     case 'F':
         return parse_frequency(optarg, options);
     case 'o':
@@ -147,12 +172,14 @@ static int parse(int argc, char **argv, struct options *options)
         {"delay", required_argument, NULL, 'D'}, {"output", required_argument, NULL, 'o'},
         {"mode", required_argument, NULL, 'm'},  {"verbose", no_argument, NULL, 'v'},
         {"increments", required_argument, NULL, 'I'}, {"frequency", required_argument, NULL, 'F'},
+        {"overhead", required_argument, NULL, 'B'},
         {0},
     };
     int option, status = 0;
 
     options->output = DEFAULT_OUTPUT;
     options->hz = USUAL_HZ;
+    options->overhead = USUAL_OVERHEAD;
     optind = 0;
     opterr = 0;
     while (!status && (option = getopt_long(argc, argv, "+:p:d:o:vF:", longs, NULL)) != -1) {
@@ -169,8 +196,12 @@ static int parse(int argc, char **argv, struct options *options)
         return command_misused(&command_record, "either -p or a command, not both");
     if (!options->command && !arrlenu(options->pids))
         return command_misused(&command_record, "nothing to record: give -p PID or -- CMD");
-    if (options->mode == SESSION_SAMPLE && options->increments)
+    if (!options->has_mode && !options->command && !options->increments)
+        options->mode = SESSION_AUTO;
+    if (options->mode != SESSION_EXACT && options->increments)
         return command_misused(&command_record, "--increments is for --mode exact: samples fall on all increments");
+    if (options->mode != SESSION_AUTO && options->has_overhead)
+        return command_misused(&command_record, "--overhead is for --mode auto");
     if (options->command && options->delay > 0)
         return command_misused(&command_record, "--delay is for -p: a command is recorded from its first instruction");
     return 0;
@@ -298,6 +329,7 @@ static int watch(struct session *session, const struct options *options)
             break;
         if (session_poll(session, POLL_MS))
             return -1;
+        burst_step(session);
         tell_modules(session, options);
     }
     return 0;
@@ -319,7 +351,7 @@ static void tell_armed(const struct session *session, const struct options *opti
 
     for (size_t i = 0; i < arrlenu(session->targets); i++)
         probes += session->targets[i].code.live;
-    if (options->verbose && options->mode == SESSION_SAMPLE)
+    if (options->verbose && options->mode != SESSION_EXACT)
         warn("samples %zu process%s %u times a second after %.0f ms", arrlenu(session->targets),
              arrlenu(session->targets) == 1 ? "" : "es", options->hz, (monotonic_seconds() - options->started) * 1e3);
     else if (options->verbose)
@@ -336,6 +368,15 @@ static void tell_stacks(const struct profile_meta *meta)
              (unsigned long long)meta->stacks_truncated, (unsigned long long)meta->stacks_failed);
 }
 
+static void tell_bursts(const struct session_bursts *bursts)
+{
+    warn("%llu bursts with %llu hits of %.1f us each; they cost %.2f %% of %.2f s of CPU time, of a budget of %.2f %%",
+         (unsigned long long)bursts->count, (unsigned long long)bursts->hits,
+         bursts->hits ? bursts->hits_ns * 1e-3 / bursts->hits : 0.0,
+         bursts->cpu_ns ? 100.0 * bursts->cost_ns / bursts->cpu_ns : 0.0, bursts->cpu_ns * 1e-9,
+         bursts->overhead * 100);
+}
+
 /* Stops, and says what hotref itself took. */
 static int stop(struct session *session, const struct options *options)
 {
@@ -345,6 +386,8 @@ static int stop(struct session *session, const struct options *options)
         return -1;
     session_check_increments(session);
     getrusage(RUSAGE_SELF, &used);
+    if (options->verbose && options->mode == SESSION_AUTO)
+        tell_bursts(&session->bursts);
     if (options->verbose)
         warn("%llu hits; hotref itself took %.0f ms of CPU time, %.1f MB of memory and %.1f MB of BPF maps",
              (unsigned long long)collect_hits(&session->collector),
@@ -380,8 +423,8 @@ static void warn_of_gaps(const struct session *session, const struct options *op
         struct session_coverage inlined = session_coverage(session, &target->code, OPERATION_INCREMENT);
 
         warn_of_blanks(session, target);
-        if (options->mode == SESSION_SAMPLE)
-            continue; /* no probe is wanted */
+        if (options->mode != SESSION_EXACT)
+            continue; /* no probe is there all the time */
         warn_of_gap(target, session_coverage(session, &target->code, OPERATION_DECREMENT), "decrements");
         warn_of_gap(target, session_coverage(session, &target->code, OPERATION_TRY_INCREMENT),
                     "increments by compare-exchange");
@@ -530,6 +573,7 @@ static int watch_command(struct session *session, const struct options *options,
             break;
         if (session_poll(session, POLL_MS) || step(session, options, state))
             return -1;
+        burst_step(session);
         tell_modules(session, options);
     }
     return 0;
@@ -635,6 +679,7 @@ static int record(struct options *options)
     for (size_t i = 0; i < arrlenu(options->increments); i++)
         arrput(session->increments, ((struct session_glob){.pattern = options->increments[i]}));
     session->mode = options->mode;
+    session->bursts.overhead = options->mode == SESSION_AUTO ? options->overhead : 0;
     session->sample_hz = options->hz;
     options->live = live_start(session);
     if (options->command)
@@ -666,7 +711,7 @@ static int run(int argc, char **argv)
 
 const struct command command_record = {
     .name = "record",
-    .arguments = "[-p PID]... [-d SEC] [--delay SEC] [-o FILE] [--mode exact|sample] [-F HZ]\n"
+    .arguments = "[-p PID]... [-d SEC] [--delay SEC] [-o FILE] [--mode MODE] [-F HZ] [--overhead PCT]\n"
                  "                     [--increments GLOB[,GLOB]...] [-v] [-- CMD ARG...]",
     .summary = "Count the reference-count operations of processes, or of a command",
     .help = "  -p, --pid PID        a running process; may be given several times\n"
@@ -679,10 +724,13 @@ const struct command command_record = {
             "                       count the inlined increments in C functions of these names too ('*': in all);\n"
             "                       else only those that a function does by compare-exchange are counted;\n"
             "                       where there is no such function, nothing was measured that was asked for\n"
-            "      --mode exact     count every operation: the default. Slows down what it counts\n"
+            "      --mode auto      what sample does, and bursts of exact counting that cost the processes at most\n"
+            "                       --overhead percent of their CPU time: the default with -p\n"
+            "      --mode exact     count every operation: the default of a CMD. Slows down what it counts\n"
             "      --mode sample    count none, but look at each busy CPU some 1,000 times a second: how much of their\n"
             "                       time threads wait for which objects, at a cost of less than 1 %\n"
-            "  -F, --frequency HZ   with --mode sample: so often (default: 999)\n"
+            "  -F, --frequency HZ   with --mode sample and auto: so often (default: 999)\n"
+            "      --overhead PCT   with --mode auto: the budget of its bursts (default: 5)\n"
             "  -- CMD ARG...        run CMD and record each free-threaded CPython that it is or becomes,\n"
             "                       by exec or by loading libpython.so\n"
             "\n"

@@ -150,18 +150,28 @@ static json_t *sampling(const struct profile_meta *meta, const struct rows *rows
                      integer(rows->single_ops), "cost_ns", integer(meta->sample_cost_ns), "by", meta->sampled_cycles ? "cycles" : "clock");
 }
 
+static json_t *bursts(const struct profile_meta *meta)
+{
+    if (meta->mode != MODE_AUTO)
+        return json_null();
+    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "budget", meta->budget_ppm * 1e-6, "count",
+                     integer(meta->bursts), "hits", integer(meta->burst_hits), "counted_ns",
+                     integer(meta->burst_counted_ns), "bare_ns", integer(meta->burst_bare_ns), "cost_ns", integer(meta->burst_cost_ns), "cpu_ns",
+                     integer(meta->cpu_ns), "trap_ns", integer(meta->trap_ns));
+}
+
 static json_t *metadata(const struct profile *profile, const struct rows *rows)
 {
     const struct profile_meta *meta = &profile->meta;
 
-    return json_pack("{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:b, s:I, s:o, s:o, s:o}", "mode",
-                     meta->mode == MODE_EXACT ? "exact" : meta->mode == MODE_SAMPLE ? "sample" : "unknown", "started", started(meta->started_ns),
+    return json_pack("{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:b, s:I, s:o, s:o, s:o, s:o}", "mode",
+                     meta->mode == MODE_EXACT ? "exact" : meta->mode == MODE_SAMPLE ? "sample" : meta->mode == MODE_AUTO ? "auto" : "unknown", "started", started(meta->started_ns),
                      "duration_ns", integer(meta->duration_ns), "cpus", (json_int_t)meta->cpus, "command",
                      profile_string(profile, meta->command), "kernel", profile_string(profile, meta->kernel),
                      "hotref_version", profile_string(profile, meta->hotref_version), "probes", "armed",
                      (json_int_t)meta->armed_probes, "live", (json_int_t)meta->live_probes, "increfs_partial",
                      increfs_partial(profile), "owner_increfs", integer(meta->owner_increfs), "targets",
-                     targets(profile), "stacks", stack_counts(meta), "sampling", sampling(meta, rows));
+                     targets(profile), "stacks", stack_counts(meta), "sampling", sampling(meta, rows), "bursts", bursts(meta));
 }
 
 /* As without_ops(), of what stands above the rows. */
@@ -359,6 +369,13 @@ static void add_stall(json_t *object, const struct row *row)
 
     if (!object || !row->sampled)
         return;
+    if (row->meta->burst_counted_ns) {
+        struct rate rate = row_rate(row);
+
+        json_object_set_new(object, "rate", rate.high > 0 ? json_real(rate.value) : json_null());
+        json_object_set_new(object, "rate_low", json_real(rate.low));
+        json_object_set_new(object, "rate_high", rate.high > 0 ? json_real(rate.high) : json_null());
+    }
     json_object_set_new(object, "samples", json_integer(integer(row->samples)));
     json_object_set_new(object, "stall_ns", json_integer(integer(row_stall_ns(row))));
     json_object_set_new(object, "stall_share", json_real(stall.share));
@@ -372,14 +389,15 @@ static json_t *row_object(struct writer *writer, const struct row *row)
     bool increfs = writer->increfs;
     json_t *object = json_pack(
         "{s:s, s:s, s:s?, s:s, s:o, s:I, s:b, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:s?, s:o, s:o, "
-        "s:n, s:n, s:n, s:n, s:n, s:o, s:o, s:o, s:o, s:I, s:o, s:o*}",
+        "s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:o, s:o, s:o, s:o, s:I, s:o, s:o*}",
         "type", row->type, "field", row->field, "field_source", field_source_name(row->field_source), "object",
         row->object, "address", address_or_null(row->address), "objects", integer(row->objects), "fold",
         row->fold, "function", row->function, "ops", integer(row_ops(row)), "decrefs", integer(row->decrefs),
         "increfs", increfs_or_null(row->increfs, increfs), "handoffs", integer(row->handoffs), "retries",
         integer(row->retries), "bounces", integer(row->bounces), "threads", (json_int_t)row->threads,
         "thread_names", texts(row->thread_names, row->name_count), "owner", text_or_null(row->owner),
-        "per_thread_id", per_thread_id(row), "line", line_or_null(row), "samples", "stall_ns", "stall_share", "stall_low", "stall_high", "remedy",
+        "per_thread_id", per_thread_id(row), "line", line_or_null(row), "samples", "stall_ns", "stall_share", "stall_low", "stall_high", "rate", "rate_low",
+        "rate_high", "remedy",
         remedy_or_null(writer, remedy_of(row)), "sites", sites(row, increfs), "place", place_or_null(profile, row), "stacks",
         stacks(profile, row), "processes", (json_int_t)row->processes, "pid",
         row->pid ? json_integer(row->pid) : json_null(), "by_thread", by_thread(row, increfs));

@@ -70,11 +70,24 @@ static const char *stall_time(const struct row *row)
     return row->sampled ? number_duration(row_stall_ns(row), text) : "";
 }
 
-enum { THREADS_COLUMN = 3, TYPE_COLUMN = 7, FIELD_COLUMN, OBJECT_COLUMN, PLACE_COLUMN, FUNCTION_COLUMN, COLUMNS };
+static const char *rate_column(const struct row *row)
+{
+    static char text[NUMBER_SIZE + 1];
+    struct rate rate = row_rate(row);
+
+    if (!row->meta->burst_counted_ns || !row_ops(row))
+        return "";
+    *text = '>';
+    number_grouped((uint64_t)(rate.high > 0 ? rate.value + 0.5 : rate.low), text + 1);
+    return rate.high > 0 ? text + 1 : text;
+}
+
+enum { THREADS_COLUMN = 4, TYPE_COLUMN = 8, FIELD_COLUMN, OBJECT_COLUMN, PLACE_COLUMN, FUNCTION_COLUMN, COLUMNS };
 
 static const struct column columns[COLUMNS] = {
     {.heading = "STALL", .text = stall_column, .enough = 20, .optional = true},
     {.heading = "TIME", .text = stall_time, .rank = 3, .enough = 12, .optional = true},
+    {.heading = "OPS/S", .text = rate_column, .rank = 3, .enough = 14, .optional = true},
     {.metric = "ops"},
     [THREADS_COLUMN] = {.metric = "threads"},
     {.metric = "handoffs", .rank = 3, .optional = true},
@@ -557,7 +570,7 @@ static void print_subject(FILE *out, const struct emit_options *options, const s
     char *command = on_terminal(options, profile_string(profile, profile->meta.command));
     const struct profile_target *target = &profile->targets[1];
     size_t count = arrlenu(profile->targets) - 1;
-    const char *what = is_sampled(profile) ? "samples" : "exact counts";
+    const char *what = !is_sampled(profile) ? "exact counts" : profile->meta.mode == MODE_AUTO ? "samples and bursts" : "samples";
 
     if (count == 1)
         print_line(out, options, "%s of pid %u, CPython %s%s%s", what, target->pid,
@@ -571,7 +584,7 @@ static void print_subject(FILE *out, const struct emit_options *options, const s
 /* Who reads the first column wonders. */
 static void print_order(FILE *out, const struct emit_options *options, const struct rows *rows)
 {
-    for (size_t i = 1; !options->key && i < rows_shown(options, rows->ranked); i++) {
+    for (size_t i = 1; !options->key && !rows->hottest.sampled && i < rows_shown(options, rows->ranked); i++) {
         if (row_ops(&rows->ranked[i]) <= row_ops(&rows->ranked[i - 1]))
             continue;
         print_line(out, options, "rows stand in the order of what was dropped or taken, whichever is more: OPS is the sum, "
@@ -662,6 +675,25 @@ static void print_increments(FILE *out, const struct emit_options *options, cons
                    number_grouped(profile->meta.owner_increfs, a));
 }
 
+/* What all was counted in, and what that cost. */
+static void print_bursts(FILE *out, const struct emit_options *options, const struct profile_meta *meta)
+{
+    char hits[NUMBER_SIZE];
+
+    if (meta->mode != MODE_AUTO)
+        return;
+    if (!meta->bursts)
+        print_line(out, options, "no burst: a budget of %.3g %% of %.2f s of CPU time allows none; OPS/S is not known",
+                   meta->budget_ppm * 1e-4, meta->cpu_ns * 1e-9);
+    else
+        print_line(out, options,
+                   "OPS/S is estimated from %llu burst%s of %.0f ms in all, with %s hits, which cost %.2g %% of CPU time, of a "
+                   "budget of %.3g %%",
+                   (unsigned long long)meta->bursts, meta->bursts == 1 ? "" : "s", meta->burst_counted_ns * 1e-6,
+                   number_grouped(meta->burst_hits, hits), meta->cpu_ns ? 100.0 * meta->burst_cost_ns / meta->cpu_ns : 0,
+                   meta->budget_ppm * 1e-4);
+}
+
 /* How much was looked at, and what that took. */
 static void print_samples(FILE *out, const struct emit_options *options, const struct profile *profile)
 {
@@ -673,6 +705,7 @@ static void print_samples(FILE *out, const struct emit_options *options, const s
                    number_grouped(meta->samples, number), meta->sampled_cycles ? "cycles" : "the clock",
                    meta->sample_ns * 1e-6,
                    100.0 * meta->sample_cost_ns / ((double)meta->samples * meta->sample_ns));
+    print_bursts(out, options, meta);
 }
 
 static void print_losses(FILE *out, const struct emit_options *options, const struct profile *profile,

@@ -17,12 +17,17 @@ uint64_t row_weight(const struct row *row)
 
 struct stall row_stall(const struct row *row)
 {
-    return stall_of(row->samples, row->all_samples);
+    return stall_of(row->samples, row->meta->samples);
 }
 
 uint64_t row_stall_ns(const struct row *row)
 {
-    return row->samples * row->sample_ns;
+    return row->samples * row->meta->sample_ns;
+}
+
+struct rate row_rate(const struct row *row)
+{
+    return rate_of(row_ops(row), row->meta);
 }
 
 static uint64_t decrefs(const struct row *row)

@@ -22,6 +22,7 @@ typedef uint32_t text_id;
 
 enum profile_mode {
     MODE_EXACT = 1,  /* every operation was counted */
+    MODE_AUTO = 3,   /* the same, and in bursts every operation was counted */
     MODE_SAMPLE = 2, /* a timer looked where the threads were: nothing was counted */
 };
 
@@ -60,7 +61,14 @@ struct profile_meta {
     uint64_t samples;       /* that found the targets on a CPU, wherever they were, ... */
     uint64_t sample_cost_ns; /* ... and what looking at them took, in all */
     uint32_t sampled_cycles; /* 1: the processor's cycles were counted, not the kernel's clock */
-    uint32_t reserved;
+    uint32_t budget_ppm;    /* of bursts: parts of a million of the targets' CPU time; 0: there were to be none */
+    uint64_t bursts;        /* in which all operations were counted: how many, ... */
+    uint64_t burst_hits;    /* ... probes that were hit in them, ... */
+    uint64_t burst_counted_ns; /* ... the CPU time that they covered, ... */
+    uint64_t burst_bare_ns; /* ... what is left of it without what the hits cost, as estimated, ... */
+    uint64_t burst_cost_ns; /* ... and what they cost the targets at most, as estimated */
+    uint64_t cpu_ns;        /* CPU time of the targets in all */
+    uint64_t trap_ns;       /* a hit before hotref's own program: measured on this machine */
 };
 
 struct profile_target {

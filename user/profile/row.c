@@ -83,8 +83,7 @@ static void sum_counts(const struct profile *profile, struct row *row, const str
             row->field_source = from->field_source;
     }
     row->sampled = is_sampled(profile);
-    row->all_samples = profile->meta.samples;
-    row->sample_ns = profile->meta.sample_ns;
+    row->meta = &profile->meta;
 }
 
 static int by_thread(const void *left, const void *right)

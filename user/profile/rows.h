@@ -59,8 +59,7 @@ struct row {
     const char *place;      /* that line, short: "nested.py:22 in func"; "" for none */
     bool fold;
     bool sampled;           /* samples tell of it, and no operations */
-    uint64_t all_samples;   /* of the targets, wherever these were */
-    uint64_t sample_ns;     /* that each stands for */
+    const struct profile_meta *meta; /* of the profile */
     uint32_t line;          /* ranked rows of one number, not 0, have objects that share a 64-byte line */
 };
 
@@ -72,6 +71,9 @@ uint64_t row_weight(const struct row *row);
 /* How much of the targets' time threads waited for the object, where samples were taken. */
 struct stall row_stall(const struct row *row);
 uint64_t row_stall_ns(const struct row *row);
+
+/* Operations a second, as bursts tell; all 0 where there were none. */
+struct rate row_rate(const struct row *row);
 
 /* The row as if it were that thread's alone; its sites and stacks are still those of all. */
 struct row row_of_thread(const struct row *row, const struct row_thread *thread);

@@ -439,12 +439,25 @@ static void add_fold(struct builder *builder, const struct collected_fold *fold)
     arrput(builder->profile->counts, count);
 }
 
+static void fill_bursts(const struct session_bursts *bursts, struct profile_meta *meta)
+{
+    meta->budget_ppm = bursts->overhead * 1e6;
+    meta->bursts = bursts->count;
+    meta->burst_hits = bursts->hits;
+    meta->burst_counted_ns = bursts->counted_ns;
+    meta->burst_bare_ns = bursts->bare_ns;
+    meta->burst_cost_ns = bursts->cost_ns;
+    meta->cpu_ns = bursts->cpu_ns;
+    meta->trap_ns = bursts->trap_ns;
+}
+
 static void fill_samples(const struct session *session, struct profile *profile)
 {
-    if (session->mode != SESSION_SAMPLE)
+    if (session->mode == SESSION_EXACT)
         return;
     profile->meta.sample_ns = 1000000000u / session->sample_hz;
     profile->meta.sample_cost_ns = session->stats[ABI_STAT_SAMPLE_NS];
+    fill_bursts(&session->bursts, &profile->meta);
     profile->meta.sampled_cycles = session_samples_cycles(session);
     for (size_t i = 0; i < arrlenu(session->targets); i++)
         profile->meta.samples += session->targets[i].state.samples;
@@ -458,7 +471,9 @@ static void fill_meta(const struct session *session, const char *command, struct
 
     clock_gettime(CLOCK_REALTIME, &now);
     uname(&kernel);
-    profile->meta.mode = session->mode == SESSION_SAMPLE ? MODE_SAMPLE : MODE_EXACT;
+    profile->meta.mode = session->mode == SESSION_EXACT    ? MODE_EXACT
+                         : session->mode == SESSION_SAMPLE ? MODE_SAMPLE
+                                                           : MODE_AUTO;
     profile->meta.duration_ns = duration;
     profile->meta.started_ns = (uint64_t)now.tv_sec * 1000000000u + now.tv_nsec - duration;
     profile->meta.cpus = get_nprocs();
