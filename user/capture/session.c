@@ -28,6 +28,7 @@
 
 #define BREAKPOINT 0xcc
 #define BATCH 4096
+#define TRIM_BYTES (64 << 10)
 /* BPF asks for its rows to be taken when a fourth of them is used: the rest is for the time until that is done. */
 #define ROWS_SHARE 4
 #define MEANWHILE_POLL_MS 5
@@ -43,6 +44,8 @@ struct session *session_new(void)
 {
     struct session *session = calloc(1, sizeof(*session));
 
+    /* Else malloc learns from a scan's large arrays to keep what is freed. */
+    mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
     session->bpf = calloc(1, sizeof(*session->bpf));
     arrsetcap(session->targets, ABI_TARGETS); /* observers keep pointers to targets, of which more may come */
     return session;
