@@ -27,14 +27,14 @@ static __always_inline void describe_cfunction(struct abi_event *event, u64 func
 {
     u64 self = read_u64(function + layout->cfunction_self);
     struct abi_type_key key = {.type = self ? read_u64(self + HEADER_TYPE) : 0, .target = target};
-    struct abi_type *type = bpf_map_lookup_elem(&types, &key);
+    struct abi_type *builtin = bpf_map_lookup_elem(&builtin_types, &key);
 
     read_c_string(&event->text[0], read_u64(read_u64(function + layout->cfunction_def)));
-    if (type && type->kind == ABI_KIND_MODULE)
+    if (builtin && builtin->kind == ABI_KIND_MODULE)
         read_text(&event->text[1], read_u64(self + layout->module_name), layout);
-    else if (type && type->kind == ABI_KIND_TYPE) /* a class method or a __new__: the class that it is bound to */
+    else if (self && is_type(layout, self)) /* a class method or a __new__: the class that it is bound to */
         read_c_string(&event->text[2], read_u64(self + layout->type_name));
-    else if (type)
+    else if (key.type && is_type(layout, key.type))
         read_c_string(&event->text[2], read_u64(key.type + layout->type_name));
 }
 
