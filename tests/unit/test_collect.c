@@ -205,7 +205,7 @@ static void hot_and_described_stay(void **state)
     put_row(0x3000, 2, 0x20, (struct abi_counts){1, 0, 0, 0, 0, 0});
     put_event(ABI_EVENT_OBJECT, 0x3000, 0x3000 * 7);
     put_event(ABI_EVENT_OBJECT, 0x2000, 1); /* another object that was there before */
-    collect_trim(&collector, 0);
+    collect_trim(&collector, 4 - 1);
     assert_int_equal(hmlen(collector.rows), 3);
     assert_true(hmgeti(collector.rows, kept(0x1000, 1, 0x10)) >= 0);
     assert_true(hmgeti(collector.rows, kept(0x3000, 1, 0x10)) >= 0);
@@ -332,6 +332,34 @@ static void threads(void **state)
     assert_int_equal(collector.threads[0].pointer, 0x7f00);
 }
 
+/* A day of it: threads that die, code and classes made anew, and one object that is always there. */
+static void a_long_recording_stays_small(void **state)
+{
+    enum { ROUNDS = 200000, MOST = 2000, HOT = 0x1000 };
+    uint64_t hot = 0;
+
+    (void)state;
+    for (uint32_t round = 1; round <= ROUNDS; round++) {
+        uint64_t made = 0x100000 + 32ull * round;
+        struct abi_event type = {.event = ABI_EVENT_TYPE, .object = made};
+
+        put_row(HOT, round, 0x10, (struct abi_counts){10, 0, 0, 0, 0, 0});
+        put_row(made, round, 0x20 + round, (struct abi_counts){ABI_NAME_AT, 0, 0, 0, 0, 0});
+        put_event(ABI_EVENT_OBJECT, made, made * 7);
+        collect_event(&collector, &type);
+        if (round % 500 == 0)
+            collect_trim(&collector, MOST);
+    }
+    assert_in_range(hmlen(collector.rows), 1, 2 * MOST);
+    assert_in_range(hmlen(collector.objects), 0, 2 * MOST);
+    assert_in_range(hmlen(collector.folds), 1, 2 * MOST);
+    assert_in_range(hmlen(collector.types), 1, COLLECT_MOST_TYPES);
+    assert_int_equal(total().decrefs, ROUNDS * (10 + ABI_NAME_AT));
+    for (ptrdiff_t i = 0; i < hmlen(collector.rows); i++)
+        hot += collector.rows[i].key.object == HOT ? collector.rows[i].value.counts.decrefs : 0;
+    assert_int_equal(hot, ROUNDS * 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +369,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_object_at_two_places, set_up, tear_down),
         cmocka_unit_test_setup_teardown(colds_of_one_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(few_rows_stay, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_long_recording_stays_small, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hot_and_described_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(shared_and_single, set_up, tear_down),
         cmocka_unit_test_setup_teardown(folding_loses_nothing, set_up, tear_down),

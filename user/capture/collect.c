@@ -45,6 +45,16 @@ static void collect_type(struct collector *collector, const struct abi_event *ev
         collector->types[known].reused |= !same_texts(collector->types[known].event, event);
         return;
     }
+    if (hmlen(collector->types) >= COLLECT_MOST_TYPES) {
+        /* Of those that stood there before it is not certain any more that there was no other one. */
+        for (uint32_t number = 0; number < event->tid && number < COLLECT_MOST_TYPES; number++) {
+            key.number = number;
+            known = hmgeti(collector->types, key);
+            if (known >= 0)
+                collector->types[known].reused = true;
+        }
+        return;
+    }
     added.event = copy_event(event);
     hmputs(collector->types, added);
 }
@@ -100,7 +110,7 @@ struct abi_key collect_key(const struct abi_key *key, const struct abi_row *row)
 
 void collect_row(struct collector *collector, const struct abi_key *key, const struct abi_row *row)
 {
-    struct collected_row added = {collect_key(key, row), *row};
+    struct collected_row added = {.key = collect_key(key, row), .value = *row};
     ptrdiff_t at = hmgeti(collector->rows, added.key);
 
     if (at < 0) {
@@ -143,8 +153,22 @@ void collect_cold(struct collector *collector, const struct abi_cold_key *key, c
 struct sharing {
     struct object_key key;
     uint32_t first_tid;
-    uint32_t threads;
+    uint64_t threads, merged;
+    uint64_t weight; /* of all its rows */
 };
+
+struct seen_thread {
+    struct {
+        struct object_key object;
+        uint64_t tid;
+    } key;
+    bool value;
+};
+
+static uint64_t weight_of(const struct collected_row *row)
+{
+    return operations(&row->value.counts) + row->value.counts.samples;
+}
 
 static struct object_key object_of(const struct collected_row *row)
 {
@@ -155,15 +179,31 @@ static struct object_key object_of(const struct collected_row *row)
 static struct sharing *find_sharing(const struct collector *collector)
 {
     struct sharing *sharing = NULL;
+    struct seen_thread *seen = NULL;
 
     for (ptrdiff_t i = 0; i < hmlen(collector->rows); i++) {
-        struct object_key key = object_of(&collector->rows[i]);
-        ptrdiff_t at = hmgeti(sharing, key);
+        const struct collected_row *row = &collector->rows[i];
+        struct seen_thread thread = {.key = {object_of(row), row->key.tid}};
+        ptrdiff_t at = hmgeti(sharing, thread.key.object);
 
-        if (at < 0)
-            hmputs(sharing, ((struct sharing){key, collector->rows[i].key.tid, 1}));
-        else if (sharing[at].first_tid != collector->rows[i].key.tid)
-            sharing[at].threads = 2;
+        if (at < 0) {
+            hmputs(sharing, ((struct sharing){.key = thread.key.object, .first_tid = row->key.tid}));
+            at = hmgeti(sharing, thread.key.object);
+        }
+        sharing[at].weight += weight_of(row);
+        if (hmgeti(seen, thread.key) >= 0)
+            continue;
+        hmputs(seen, thread);
+        if (!row->threads)
+            sharing[at].threads++;
+        else if (row->threads > sharing[at].merged)
+            sharing[at].merged = row->threads;
+    }
+    hmfree(seen);
+    /* The same thread may be among both. */
+    for (ptrdiff_t i = 0; i < hmlen(sharing); i++) {
+        if (sharing[i].merged > sharing[i].threads)
+            sharing[i].threads = sharing[i].merged;
     }
     return sharing;
 }
@@ -185,27 +225,148 @@ static void fold_row(struct collector *collector, const struct collected_row *ro
     fold(collector, &fold_key, &row->value.counts, object->first_tid == key->tid, object->threads);
 }
 
-void collect_trim(struct collector *collector, size_t most)
+/* Rows of so few operations that with those of more no more than that many are left. */
+static uint64_t least_kept(const struct collector *collector, size_t left)
 {
-    struct sharing *sharing;
+    size_t rows[65] = {0}, more = 0;
+    int bits = 64;
+
+    for (ptrdiff_t i = 0; i < hmlen(collector->rows); i++) {
+        uint64_t weight = weight_of(&collector->rows[i]);
+
+        rows[weight ? 64 - __builtin_clzll(weight) : 0]++;
+    }
+    while (bits > 0 && more + rows[bits] <= left)
+        more += rows[bits--];
+    return bits >= 64 ? UINT64_MAX : 1ull << bits;
+}
+
+static void drop_objects(struct collector *collector)
+{
+    struct sharing *sharing = find_sharing(collector);
+    struct collected_object *kept = NULL;
+
+    for (ptrdiff_t i = 0; i < hmlen(collector->objects); i++) {
+        if (hmgeti(sharing, collector->objects[i].key) >= 0)
+            hmputs(kept, collector->objects[i]);
+        else
+            free(collector->objects[i].event);
+    }
+    hmfree(sharing);
+    hmfree(collector->objects);
+    collector->objects = kept;
+}
+
+/* Folds whatever is_cold() says. */
+static void fold_rows(struct collector *collector, bool is_cold(const struct collector *, const struct collected_row *, uint64_t),
+                      uint64_t least)
+{
+    struct sharing *sharing = find_sharing(collector);
     struct collected_row *kept = NULL;
 
-    if (hmlenu(collector->rows) <= most)
-        return;
-    sharing = find_sharing(collector);
     for (ptrdiff_t i = 0; i < hmlen(collector->rows); i++) {
         const struct collected_row *row = &collector->rows[i];
-        struct object_key key = object_of(row);
 
-        if (operations(&row->value.counts) + row->value.counts.samples < ABI_NAME_AT &&
-            hmgeti(collector->objects, key) < 0)
-            fold_row(collector, row, &sharing[hmgeti(sharing, key)]);
+        if (is_cold(collector, row, least))
+            fold_row(collector, row, &sharing[hmgeti(sharing, object_of(row))]);
         else
             hmputs(kept, collector->rows[i]);
     }
     hmfree(sharing);
     hmfree(collector->rows);
     collector->rows = kept;
+}
+
+static bool is_unnamed(const struct collector *collector, const struct collected_row *row, uint64_t least)
+{
+    struct object_key key = object_of(row);
+
+    return weight_of(row) < least && hmgeti(((struct collector *)collector)->objects, key) < 0;
+}
+
+static bool is_small(const struct collector *collector, const struct collected_row *row, uint64_t least)
+{
+    (void)collector;
+    return weight_of(row) < least;
+}
+
+struct abi_key collect_merged_key(const struct abi_key *key)
+{
+    struct abi_key merged = *key;
+
+    merged.tid = 0;
+    merged.how = ABI_HOW(key->how);
+    merged.code = 0;
+    merged.code_version = 0;
+    merged.instr = 0;
+    return merged;
+}
+
+static void merge_row(struct collected_row **kept, const struct collected_row *row, uint64_t threads)
+{
+    struct collected_row merged = {.key = collect_merged_key(&row->key), .value = row->value, .threads = threads};
+    ptrdiff_t at = hmgeti(*kept, merged.key);
+
+    merged.value.frame_code = ABI_SEVERAL;
+    if (at < 0) {
+        hmputs(*kept, merged);
+        return;
+    }
+    add_counts(&(*kept)[at].value.counts, &row->value.counts);
+    if (threads > (*kept)[at].threads)
+        (*kept)[at].threads = threads;
+}
+
+/* Threads that come and go, and code that is ever new, make a row each: of an object that all of them reach they are one. */
+static void merge_rows(struct collector *collector, uint64_t least)
+{
+    struct sharing *sharing = find_sharing(collector);
+    struct collected_row *kept = NULL;
+
+    for (ptrdiff_t i = 0; i < hmlen(collector->rows); i++) {
+        const struct collected_row *row = &collector->rows[i];
+        const struct sharing *object = &sharing[hmgeti(sharing, object_of(row))];
+
+        if (object->threads > 2 && object->weight >= least && (weight_of(row) < least || row->key.tid == 0))
+            merge_row(&kept, row, object->threads > row->threads ? object->threads : row->threads);
+        else
+            hmputs(kept, collector->rows[i]);
+    }
+    hmfree(sharing);
+    hmfree(collector->rows);
+    collector->rows = kept;
+}
+
+/* Too many kinds of folds: what was cold goes by place alone. */
+static void merge_folds(struct collector *collector)
+{
+    struct collected_fold *all = collector->folds;
+
+    collector->folds = NULL;
+    for (ptrdiff_t i = 0; i < hmlen(all); i++) {
+        struct fold_key key = {.place = {.target = all[i].key.place.target,
+                                         .site = all[i].key.place.site,
+                                         .type_number = ABI_TYPE_UNKNOWN},
+                               .shared = all[i].key.shared};
+
+        fold(collector, &key, &all[i].counts, all[i].objects, all[i].threads);
+    }
+    hmfree(all);
+}
+
+bool collect_trim(struct collector *collector, size_t most)
+{
+    if (hmlenu(collector->folds) > most / 2)
+        merge_folds(collector);
+    if (hmlenu(collector->rows) <= most)
+        return false;
+    fold_rows(collector, is_unnamed, ABI_NAME_AT);
+    if (hmlenu(collector->rows) > most)
+        merge_rows(collector, least_kept(collector, most / 2));
+    if (hmlenu(collector->rows) > most)
+        fold_rows(collector, is_small, least_kept(collector, most / 2));
+    drop_objects(collector);
+    return true;
 }
 
 uint64_t collect_hits(const struct collector *collector)

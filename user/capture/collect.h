@@ -11,6 +11,7 @@
 struct collected_row {
     struct abi_key key;
     struct abi_row value;
+    uint64_t threads;        /* at least so many, where the row is of several (key.tid is 0); else 0 */
 };
 
 /* Cold rows of one kind together: too many to be kept one by one. */
@@ -75,7 +76,14 @@ void collect_cold(struct collector *collector, const struct abi_cold_key *key, c
 /* Operations and failed attempts in all that was collected: how often a probe was hit. */
 uint64_t collect_hits(const struct collector *collector);
 
-/* Folds cold rows (fewer operations than ABI_NAME_AT) once there are more than so many rows in all. */
-void collect_trim(struct collector *collector, size_t most);
+/* Once there are more than so many rows, folds those that are cold (fewer operations than ABI_NAME_AT) and, where that is not
+ * enough, merges and then folds those of the fewest operations; descriptions of objects without rows go too. Returns whether it has. */
+bool collect_trim(struct collector *collector, size_t most);
+
+/* What the rows of one object and place, in whatever thread and Python code, are kept under once they are many and small. */
+struct abi_key collect_merged_key(const struct abi_key *key);
+
+/* Of types so many have a name: those that came first. */
+#define COLLECT_MOST_TYPES 8192
 
 #endif

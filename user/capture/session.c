@@ -38,7 +38,8 @@
 #define NAME_TRIES 20
 #define NAME_WAIT_MS 5
 #define LOOK_NS 500000000u
-#define MOST_ROWS 65536 /* kept on the user side, before cold ones are folded */
+#define MOST_THREADS 8192 /* whose names are kept, once no row tells of them any more */
+#define MOST_ROWS 16384 /* kept on the user side, before cold ones are folded */
 
 struct session *session_new(void)
 {
@@ -504,6 +505,39 @@ static void *take_cold(struct collector *collector, const void *key, const void 
     return NULL;
 }
 
+/* Names of threads of which no row is left, once there are many: BPF tells of them again where they come again. */
+static void forget_threads(struct session *session)
+{
+    struct collector *collector = &session->collector;
+    int map = bpf_map__fd(session->bpf->skeleton->maps.threads);
+    struct {
+        struct thread_key key;
+        bool value;
+    } *seen = NULL;
+    struct collected_thread *kept = NULL;
+
+    if (hmlenu(collector->threads) <= MOST_THREADS)
+        return;
+    for (ptrdiff_t i = 0; i < hmlen(collector->rows); i++) {
+        struct thread_key key = {collector->rows[i].key.tid, collector->rows[i].key.target};
+
+        hmput(seen, key, true);
+    }
+    for (ptrdiff_t i = 0; i < hmlen(collector->threads); i++) {
+        struct thread_key key = collector->threads[i].key;
+        uint64_t thread = (uint64_t)key.target << 32 | key.tid;
+
+        if (hmgeti(seen, key) >= 0)
+            hmputs(kept, collector->threads[i]);
+        else
+            bpf_map_delete_elem(map, &thread);
+    }
+    hmfree(seen);
+    hmfree(collector->threads);
+    collector->threads = kept;
+    session->bpf->threads_seen = 0;
+}
+
 /* BPF goes on in the other rows, and these become ours. */
 static int take_rows(struct session *session)
 {
@@ -515,7 +549,9 @@ static int take_rows(struct session *session)
     bpf->skeleton->bss->active_rows = bpf->active;
     __sync_synchronize();
     status = await_writers(bpf, taken) || take_half(session, taken) ? -1 : 0;
-    collect_trim(&session->collector, MOST_ROWS);
+    if (collect_trim(&session->collector, MOST_ROWS) && session->observer.trimmed)
+        session->observer.trimmed(session->observer.context);
+    forget_threads(session);
     bpf->full = false;
     return status;
 }
@@ -831,6 +867,11 @@ static void note_thread(struct session_target *target, struct python_thread *thr
             known->name = thread->name;
         }
         return;
+    }
+    if (arrlenu(target->threads) >= MOST_THREADS) {
+        /* Those that were seen first have ended, most likely. */
+        free(target->threads[0].name);
+        arrdel(target->threads, 0);
     }
     arrput(target->threads, *thread);
 }

@@ -85,6 +85,8 @@ struct session_observer {
     /* No more events are there for now: time for what takes some. last: the session stops, of which targets that still
      * live do not know yet. */
     void (*idle)(void *context, bool last);
+    /* Rows were folded that events told of: what was kept for them can go. */
+    void (*trimmed)(void *context);
     void *context;
 };
 

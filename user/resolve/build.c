@@ -419,7 +419,8 @@ static void add_row(struct builder *builder, const struct collected_row *row)
     if (!name_by_variable(builder, row, &count))
         name_by_bytecode(builder, &place, row, &count);
     count.object = object_number(builder, row);
-    count.thread = thread_number(builder, row->key.target, row->key.tid);
+    count.thread = row->key.tid ? thread_number(builder, row->key.target, row->key.tid) : 0;
+    count.threads = row->threads;
     tree_add_row(builder->tree, row, count.object, count.site, count.field);
     arrput(builder->profile->counts, count);
 }

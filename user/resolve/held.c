@@ -212,7 +212,8 @@ static void idle(void *state, bool last)
     held->looked_at = clock_ns(CLOCK_MONOTONIC);
 }
 
-const struct live_lookup live_held = {"held", start, take_event, idle, stop};
+const struct live_lookup live_held = {
+    .name = "held", .start = start, .event = take_event, .idle = idle, .stop = stop};
 
 const char *held_text(const struct live *live, const struct object_key *key)
 {

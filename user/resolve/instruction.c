@@ -23,13 +23,18 @@ struct asked {
     uint32_t code_version, instr, target, reserved;
 };
 struct answer {
-    struct operand_answer operand;
-    char called[EXPRESSION_SIZE]; /* the variable that it is of the frame that is left */
-    bool several;                 /* of that name */
+    char *proven[2], *only[2]; /* as in struct operand_answer; NULL for "" */
+    char *called;              /* the variable that it is of the frame that is left, or NULL */
+    bool several;              /* of that name */
 };
 struct known_answer {
     struct asked key;
     struct answer *value;
+};
+
+struct known_asked {
+    struct asked key;
+    bool value;
 };
 
 struct instructions {
@@ -146,16 +151,15 @@ static struct answer *keep(struct instructions *instructions, const struct asked
 
     if (known < 0) {
         kept = calloc(1, sizeof(*kept));
-        kept->operand = *answer;
         hmput(instructions->answers, *asked, kept);
-        return kept;
+        known = hmgeti(instructions->answers, *asked);
     }
     kept = instructions->answers[known].value;
     for (int i = 0; i < 2; i++) {
-        if (!*kept->operand.proven[i])
-            memcpy(kept->operand.proven[i], answer->proven[i], sizeof(answer->proven[i]));
-        if (!*kept->operand.only[i])
-            memcpy(kept->operand.only[i], answer->only[i], sizeof(answer->only[i]));
+        if (!kept->proven[i] && *answer->proven[i])
+            kept->proven[i] = strdup(answer->proven[i]);
+        if (!kept->only[i] && *answer->only[i])
+            kept->only[i] = strdup(answer->only[i]);
     }
     return kept;
 }
@@ -173,8 +177,9 @@ static void keep_called(struct live_target *target, const struct abi_bytecode *e
         snprintf(text, sizeof(text), "frame.f_funcobj");
     else if (!code || !expression_variable(&source, event->called_local - 1, false, text, sizeof(text)))
         return;
-    kept->several |= *kept->called && strcmp(kept->called, text) != 0;
-    snprintf(kept->called, sizeof(kept->called), "%s", text);
+    kept->several |= kept->called && strcmp(kept->called, text) != 0;
+    free(kept->called);
+    kept->called = strdup(text);
 }
 
 static void answer(struct instructions *instructions, struct live_target *target, const struct python_memory *memory,
@@ -215,20 +220,65 @@ static void take_event(void *state, struct live_target *target, const struct abi
     page_cache_free(cache);
 }
 
-static void stop(void *state)
+static void free_answer(struct answer *answer)
+{
+    for (int i = 0; i < 2; i++) {
+        free(answer->proven[i]);
+        free(answer->only[i]);
+    }
+    free(answer->called);
+    free(answer);
+}
+
+static void trim(void *state, const struct live_rows *left)
+{
+    struct instructions *instructions = state;
+    struct known_answer *kept = NULL;
+    struct known_asked *wanted = NULL;
+
+    for (size_t i = 0; i < live_rows_count(left); i++) {
+        const struct collected_row *row = live_row(left, i);
+
+        hmput(wanted, asked_of(&row->key, row->value.type), true);
+    }
+    for (ptrdiff_t i = 0; i < hmlen(instructions->answers); i++) {
+        if (hmgeti(wanted, instructions->answers[i].key) >= 0)
+            hmputs(kept, instructions->answers[i]);
+        else
+            free_answer(instructions->answers[i].value);
+    }
+    hmfree(wanted);
+    hmfree(instructions->answers);
+    instructions->answers = kept;
+}
+
+/* Code objects are to go, and what was found out of them with them. */
+static void forget_codes(void *state)
 {
     struct instructions *instructions = state;
 
     for (ptrdiff_t i = 0; i < hmlen(instructions->studied); i++)
         forget(instructions->studied[i].value);
-    for (ptrdiff_t i = 0; i < hmlen(instructions->answers); i++)
-        free(instructions->answers[i].value);
     hmfree(instructions->studied);
+}
+
+static void stop(void *state)
+{
+    struct instructions *instructions = state;
+
+    forget_codes(instructions);
+    for (ptrdiff_t i = 0; i < hmlen(instructions->answers); i++)
+        free_answer(instructions->answers[i].value);
     hmfree(instructions->answers);
     free(instructions);
 }
 
-const struct live_lookup live_instructions = {.name = "instructions", .start = start, .event = take_event, .stop = stop};
+const struct live_lookup live_instructions = {.name = "instructions",
+                                              .start = start,
+                                              .event = take_event,
+                                              .trim = trim,
+                                              .forget_codes = forget_codes,
+                                              .stop = stop};
 
 /* Rows that were too cold to be described: what their code object alone tells, if it is known. */
 static const struct answer *answer_without_event(const struct live *live, struct instructions *instructions,
@@ -265,9 +315,9 @@ const char *instruction_field(const struct live *live, const struct collected_ro
     answer = known >= 0 ? instructions->answers[known].value : answer_without_event(live, instructions, row);
     if (!answer)
         return NULL;
-    if (*answer->operand.proven[increment])
-        return answer->operand.proven[increment];
-    if (place == INSTRUCTION_CALLEE && *answer->called && !answer->several)
+    if (answer->proven[increment])
+        return answer->proven[increment];
+    if (place == INSTRUCTION_CALLEE && answer->called && !answer->several)
         return answer->called;
-    return place == INSTRUCTION_LOOP && *answer->operand.only[increment] ? answer->operand.only[increment] : NULL;
+    return place == INSTRUCTION_LOOP ? answer->only[increment] : NULL;
 }

@@ -19,11 +19,20 @@ struct live_target {
     struct pycode_cache codes;
 };
 
+/* The rows and objects that are left, for telling which. */
+struct live_rows;
+bool live_has_row(const struct live_rows *left, const struct abi_key *key); /* as collect_key() makes it */
+bool live_has_object(const struct live_rows *left, const struct object_key *key);
+size_t live_rows_count(const struct live_rows *left);
+const struct collected_row *live_row(const struct live_rows *left, size_t number);
+
 struct live_lookup {
     const char *name;
     void *(*start)(void);        /* its state, handed to the others */
     void (*event)(void *state, struct live_target *target, const struct abi_event_head *event, size_t size);
     void (*idle)(void *state, bool last); /* as in struct session_observer; may be NULL */
+    void (*forget_codes)(void *state); /* keeps no pointer to code objects any more; may be NULL */
+    void (*trim)(void *state, const struct live_rows *left); /* drops what is of other rows and objects; may be NULL */
     void (*stop)(void *state);   /* frees it */
 };
 

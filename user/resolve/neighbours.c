@@ -138,7 +138,21 @@ static void take_event(void *state, struct live_target *target, const struct abi
     }
 }
 
-const struct live_lookup live_neighbours = {"neighbours", start, take_event, NULL, stop};
+static void trim(void *state, const struct live_rows *left)
+{
+    struct neighbours *neighbours = state;
+    struct grouped *kept = NULL;
+
+    for (ptrdiff_t i = 0; i < hmlen(neighbours->groups); i++) {
+        if (live_has_object(left, &neighbours->groups[i].key))
+            hmputs(kept, neighbours->groups[i]);
+    }
+    hmfree(neighbours->groups);
+    neighbours->groups = kept;
+}
+
+const struct live_lookup live_neighbours = {
+    .name = "neighbours", .start = start, .event = take_event, .trim = trim, .stop = stop};
 
 uint32_t neighbours_line(const struct live *live, const struct object_key *key)
 {

@@ -2,12 +2,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/array.h"
 
 struct position_entry {
     struct abi_key key; /* as collect_key() makes it */
-    struct position *value;
+    char *value;        /* the variable's name, or NULL */
 };
 
 struct positions {
@@ -19,10 +20,18 @@ static void *start(void)
     return calloc(1, sizeof(struct positions));
 }
 
-static bool is_same(const struct pycode *code, const struct abi_bytecode *event)
+/* The variable that key.how tells, of the frame's code object. */
+static char *variable_of(struct live_target *target, const struct abi_bytecode *event)
 {
-    return code && code->qualname_at == event->qualname && code->linetable_at == event->linetable &&
-           code->firstlineno == event->firstlineno;
+    uint32_t number = ABI_HOW_VARIABLE(event->key.how);
+    const struct pycode *code =
+        number && event->variable_code
+            ? pycode_cached(&target->codes, &target->memory, event->variable_code, event->variable_version)
+            : NULL;
+
+    if (!code || number > arrlenu(code->variables) || number > arrlenu(code->kinds) || !code->variables[number - 1])
+        return NULL;
+    return strdup(code->variables[number - 1]);
 }
 
 static void take_event(void *state, struct live_target *target, const struct abi_event_head *head, size_t size)
@@ -30,8 +39,8 @@ static void take_event(void *state, struct live_target *target, const struct abi
     const struct abi_bytecode *event = (const struct abi_bytecode *)head;
     struct positions *positions = state;
     struct abi_row row = {0};
-    struct position *added;
     struct abi_key key;
+    char *name;
 
     if (head->event != ABI_EVENT_BYTECODE || size < sizeof(*event))
         return;
@@ -40,15 +49,25 @@ static void take_event(void *state, struct live_target *target, const struct abi
     key = collect_key(&event->key, &row);
     if (hmgeti(positions->all, key) >= 0)
         return;
-    added = calloc(1, sizeof(*added));
-    added->event = *event;
-    added->code = pycode_cached(&target->codes, &target->memory, event->key.code, event->key.code_version);
-    if (!is_same(added->code, event))
-        added->code = NULL;
-    if (event->variable_code)
-        added->variable_code =
-            pycode_cached(&target->codes, &target->memory, event->variable_code, event->variable_version);
-    hmput(positions->all, key, added);
+    /* The code object goes soonest: where it stood is asked later by its version. */
+    pycode_cached(&target->codes, &target->memory, event->key.code, event->key.code_version);
+    name = variable_of(target, event);
+    hmput(positions->all, key, name);
+}
+
+static void trim(void *state, const struct live_rows *left)
+{
+    struct positions *positions = state;
+    struct position_entry *kept = NULL;
+
+    for (ptrdiff_t i = 0; i < hmlen(positions->all); i++) {
+        if (live_has_row(left, &positions->all[i].key)) /* one of several threads has several codes' variables */
+            hmputs(kept, positions->all[i]);
+        else
+            free(positions->all[i].value);
+    }
+    hmfree(positions->all);
+    positions->all = kept;
 }
 
 static void stop(void *state)
@@ -61,25 +80,18 @@ static void stop(void *state)
     free(positions);
 }
 
-const struct live_lookup live_positions = {"positions", start, take_event, NULL, stop};
-
-const struct position *position_of(const struct live *live, const struct collected_row *row)
-{
-    struct positions *positions = live_state(live, &live_positions);
-    ptrdiff_t known = hmgeti(positions->all, row->key);
-
-    return known >= 0 ? positions->all[known].value : NULL;
-}
+const struct live_lookup live_positions = {
+    .name = "positions", .start = start, .event = take_event, .trim = trim, .stop = stop};
 
 bool position_variable(const struct live *live, const struct collected_row *row, char *into, size_t size)
 {
-    uint32_t number = ABI_HOW_VARIABLE(row->key.how);
-    const struct position *position = number && row->value.frame_code != ABI_SEVERAL ? position_of(live, row) : NULL;
-    const struct pycode *code = position ? position->variable_code : NULL;
+    struct positions *positions = live_state(live, &live_positions);
+    ptrdiff_t known = hmgeti(positions->all, row->key);
+    const char *name = known >= 0 && row->value.frame_code != ABI_SEVERAL ? positions->all[known].value : NULL;
 
-    if (!code || number > arrlenu(code->variables) || number > arrlenu(code->kinds) || !code->variables[number - 1])
+    if (!name)
         return false;
     /* A variable that closures share is an ordinary one until its cell is made. */
-    snprintf(into, size, "%s %s", row->value.kind == ABI_KIND_CELL ? "cell" : "local", code->variables[number - 1]);
+    snprintf(into, size, "%s %s", row->value.kind == ABI_KIND_CELL ? "cell" : "local", name);
     return true;
 }

@@ -30,6 +30,7 @@ struct stacks {
     struct known_frame *known_frames;
     struct known_node *known_nodes;
     struct stack_part *parts;
+    struct known_text *texts;
 };
 
 const struct stacks *stacks_of(const struct live *live);

@@ -259,6 +259,15 @@ struct pycode_cached {
     struct pycode *value;
 };
 
+enum { BYTES_A_NAME = 48, BYTES_A_UNIT = 40 };
+
+static size_t bytes_of(const struct pycode *code)
+{
+    return sizeof(*code) + arrlenu(code->linetable) + arrlenu(code->exceptions) +
+           arrlenu(code->bytecode) * (BYTES_A_UNIT / 2) +
+           (arrlenu(code->names) + arrlenu(code->variables) + arrlenu(code->consts) + 3) * BYTES_A_NAME;
+}
+
 const struct pycode *pycode_cached(struct pycode_cache *cache, const struct python_memory *memory, uint64_t address,
                                    uint32_t version)
 {
@@ -275,6 +284,7 @@ const struct pycode *pycode_cached(struct pycode_cache *cache, const struct pyth
     }
     /* One that is gone will not come back, not at this version. */
     hmput(cache->codes, key, code);
+    cache->bytes += sizeof(struct pycode_cached) + (code != NULL ? bytes_of(code) : 0);
     return code;
 }
 
@@ -291,4 +301,5 @@ void pycode_cache_free(struct pycode_cache *cache)
     for (ptrdiff_t i = 0; i < hmlen(cache->codes); i++)
         pycode_free(cache->codes[i].value);
     hmfree(cache->codes);
+    cache->bytes = 0;
 }

@@ -40,6 +40,7 @@ uint32_t pycode_line(const struct pycode *code, uint32_t instr);
 /* Code objects that have been read, by address and version: those of one process. */
 struct pycode_cache {
     struct pycode_cached *codes; /* stb_ds hash map */
+    size_t bytes;                /* that they take, about, with what their bytecode may be studied for */
 };
 
 /* The code object of that version at address, read if it is not known. NULL where none is there (any more). Valid
