@@ -9,7 +9,7 @@
 #include "abi.h"
 
 #define ADDRESS_SLOTS 16384
-#define EVENTS_SIZE (1 << 20)
+#define EVENTS_SIZE (4 << 20)
 
 /* Knobs, set before loading. */
 const volatile u32 plain = 0;     /* 1: count per object only; 2: do nothing at all. For make bench */
@@ -18,6 +18,9 @@ const volatile u32 stack_period = 97; /* in each row the stack is looked at once
 
 /* Which half of the rows is written to; the user side flips it and takes the other one. */
 volatile u32 active_rows;
+
+/* Rows in either half. The user side looks at it while it is busy with other messages than that one. */
+volatile u64 rows_in[2];
 
 /* Where all is counted in bursts only: what goes on right now. */
 const volatile u32 in_bursts = 0;

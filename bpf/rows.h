@@ -114,6 +114,7 @@ __noinline u32 add_row(u32 which, const struct abi_key *key, struct object *obje
     slot->key = *key;
     asm volatile("" : : : "memory");
     *(volatile u64 *)&slot->state = ABI_SLOT_ROW;
+    __sync_fetch_and_add(&rows_in[which & 1], 1);
     count_row(key->target);
     announce_thread(key->target);
     return number;

@@ -2,6 +2,7 @@
 them. Then one thread drops --messages objects of one more class, Message, which the main thread has made: each of them
 for good. At the end two threads do with an object of class Last what they did with the first ones."""
 import argparse
+import time
 
 from together import run_together
 
@@ -15,7 +16,9 @@ class Last:
 
 
 def read(shared, drops):
-    for each in shared:
+    for number, each in enumerate(shared):
+        if number % 50 == 49:
+            time.sleep(0.01)  # what is new takes hotref much longer than it takes us
         for _ in range(drops):
             each.__class__
 

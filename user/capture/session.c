@@ -408,6 +408,8 @@ static int fill_target(struct session *session, uint32_t number)
 
 /* Events and rows */
 
+static int take_rows(struct session *session);
+
 static int take_event(void *context, void *data, size_t size)
 {
     struct session *session = context;
@@ -421,7 +423,8 @@ static int take_event(void *context, void *data, size_t size)
         session->bpf->full = true;
     else if (size >= sizeof(struct abi_event) && head->event <= ABI_EVENT_END)
         collect_event(&session->collector, data);
-    return 0;
+    /* Rows are made faster than messages are read: they cannot wait for the one that says so. */
+    return session->bpf->skeleton->bss->rows_in[session->bpf->active] > ABI_ROWS / ROWS_SHARE ? take_rows(session) : 0;
 }
 
 /* Maps the elements from `first` on of an array map that is made for it. NULL with a failure. */
@@ -546,6 +549,7 @@ static int take_rows(struct session *session)
     int status;
 
     bpf->active ^= 1;
+    bpf->skeleton->bss->rows_in[bpf->active] = 0;
     bpf->skeleton->bss->active_rows = bpf->active;
     __sync_synchronize();
     status = await_writers(bpf, taken) || take_half(session, taken) ? -1 : 0;

@@ -721,7 +721,7 @@ static void print_losses(FILE *out, const struct emit_options *options, const st
         print_line(out, options, "lost: %s operations that no key could take",
                    number_grouped(meta->lost, number));
     if (meta->lost_names)
-        print_line(out, options, "nameless: %s objects whose description could not be kept",
+        print_line(out, options, "nameless: %s descriptions of objects, types or threads came too fast to be kept",
                    number_grouped(meta->lost_names, number));
     if (meta->unreadable)
         print_line(out, options, "unreadable: %s operations on objects whose memory could not be read: they go by address",

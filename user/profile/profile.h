@@ -50,7 +50,7 @@ struct profile_meta {
     text_id command;        /* what was recorded, as a user would type it */
     text_id kernel;
     uint64_t lost;          /* operations that no key could take */
-    uint64_t lost_names;    /* objects whose description could not be kept */
+    uint64_t lost_names;    /* descriptions of objects, types and threads that could not be kept */
     uint64_t owner_increfs; /* increments by owners where inlined increments were counted: no operations */
     uint64_t stack_period;  /* each row's Python stack was looked at once in so many operations; 0: never */
     uint64_t stacks;        /* how often that was, ... */
