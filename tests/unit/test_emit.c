@@ -430,7 +430,7 @@ static void what_went_wrong_is_told(void **state)
     sample_count(p, sample_fold(p, "int", 50), "dict value", 0, 77);
     text = emitted(&emit_table, p, (struct emit_options){0});
     contains(text, "lost: 12,345 operations");
-    contains(text, "nameless: 7 objects");
+    contains(text, "nameless: 7 descriptions");
     contains(text, "probes: 4 of 5 were live");
     contains(text, "pid 4242 was ended by signal 9 (Killed)");
     contains(text, "pid 4242: 3 of 5 decrements carry a probe");
