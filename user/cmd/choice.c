@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,18 +25,17 @@ int choice_rows(const struct command *command, const char *text, long *rows)
     return STATUS_OK;
 }
 
+struct command_item choice_keys(size_t number)
+{
+    if (number >= metric_count)
+        return (struct command_item){0};
+    return (struct command_item){metrics[number].key, metrics[number].meaning};
+}
+
 int choice_key(const struct command *command, const char *text, const struct metric **key)
 {
-    char keys[256] = "";
-
     *key = metric_find(text);
-    if (*key)
-        return STATUS_OK;
-    for (size_t i = 0; i < metric_count; i++) {
-        strcat(keys, i ? ", " : "");
-        strcat(keys, metrics[i].key);
-    }
-    return command_misused(command, "unknown key '%s': there are %s", text, keys);
+    return *key ? STATUS_OK : command_unknown(command, "key", text, choice_keys);
 }
 
 int choice_filter(const struct command *command, const char *pattern, bool exclude, struct rows_filter **filters)
@@ -53,17 +51,6 @@ int choice_filter(const struct command *command, const char *pattern, bool exclu
         strcat(keys, namings[i].key);
     }
     return command_misused(command, "unknown key '%s' in '%s': there are %s", key, pattern, keys);
-}
-
-int choice_misused(const struct command *command, int option, char **argv)
-{
-    if (option == '?' && optopt)
-        return command_misused(command, "unknown option '-%c'", optopt);
-    if (option == '?')
-        return command_misused(command, "unknown option '%s'", argv[optind - 1]);
-    if (option == ':')
-        return command_misused(command, "'%s' needs a value", argv[optind - 1]);
-    return STATUS_OK;
 }
 
 /* The output is no place to follow a link to, where others may have put one. */

@@ -20,8 +20,11 @@ int choice_rows(const struct command *command, const char *text, long *rows);
 int choice_key(const struct command *command, const char *text, const struct metric **key);
 int choice_filter(const struct command *command, const char *pattern, bool exclude, struct rows_filter **filters);
 
-/* What getopt_long() has found wrong: option is '?' or ':'. Returns STATUS_USAGE, or STATUS_OK for any other option. */
-int choice_misused(const struct command *command, int option, char **argv);
+/* What -k takes. */
+struct command_item choice_keys(size_t number);
+
+#define CHOICE_ROWS "so many rows, 0 for all (default: 20 on a terminal, else all)"
+#define CHOICE_OUTPUT "where to write (default: stdout); no symbolic link is followed"
 
 /* -o: opens path (NULL: stdout), has print write to it, and makes sure that all has arrived. No link is followed.
  * Returns 0, or -1 with a failure. */

@@ -1,7 +1,7 @@
 #include "cmd/choice.h"
 
 #include <errno.h>
-#include <getopt.h>
+#include <getopt.h> /* optarg, optind */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,15 +20,21 @@ struct options {
     struct rows_filter *filters; /* stb_ds array */
 };
 
-static int unknown_format(const char *format)
+static struct command_item formats(size_t number)
 {
-    char names[256] = "";
+    if (!diff_emitters[number])
+        return (struct command_item){0};
+    return (struct command_item){diff_emitters[number]->name, diff_emitters[number]->summary};
+}
 
-    for (size_t i = 0; diff_emitters[i]; i++) {
-        strcat(names, i ? ", " : "");
-        strcat(names, diff_emitters[i]->name);
-    }
-    return command_misused(&command_diff, "unknown format '%s': there are %s", format, names);
+static struct command_item ways(size_t number)
+{
+    static const struct command_item items[] = {
+        {"total", "in percent of all that was counted on the same side, contended or not"},
+        {"time", "a second of the recording"},
+        {0}};
+
+    return items[number];
 }
 
 static int parse_scale(struct options *options, const char *text)
@@ -77,7 +83,7 @@ static int parse_option(struct options *options, int option)
         return STATUS_OK;
     case 'f':
         options->emitter = diff_emitter_find(optarg);
-        return options->emitter ? STATUS_OK : unknown_format(optarg);
+        return options->emitter ? STATUS_OK : command_unknown(&command_diff, "format", optarg, formats);
     case 'k':
         return choice_key(&command_diff, optarg, &options->key);
     case 'n':
@@ -85,17 +91,17 @@ static int parse_option(struct options *options, int option)
     case 'I':
     case 'X':
         return choice_filter(&command_diff, optarg, option == 'X', &options->filters);
-    case 'N':
+    case LONG('N'):
         return parse_scale(options, optarg);
-    case 'w':
+    case LONG('w'):
         return parse_work(options, optarg);
-    case 'F':
+    case LONG('F'):
         options->force = true;
         return STATUS_OK;
-    case 'S':
+    case LONG('S'):
         options->schema = true;
         return STATUS_OK;
-    case 'a':
+    case LONG('a'):
         options->all = true;
         return STATUS_OK;
     default:
@@ -121,19 +127,10 @@ static int check_use(struct options *options, int argc, char **argv)
 /* Options may stand behind the profiles, too. */
 static int parse(struct options *options, int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"format", required_argument, NULL, 'f'},    {"output", required_argument, NULL, 'o'},
-        {"sort", required_argument, NULL, 'k'},      {"rows", required_argument, NULL, 'n'},
-        {"include", required_argument, NULL, 'I'},   {"exclude", required_argument, NULL, 'X'},
-        {"normalize", optional_argument, NULL, 'N'}, {"work", required_argument, NULL, 'w'},
-        {"force", no_argument, NULL, 'F'},           {"json-schema", no_argument, NULL, 'S'},
-        {"all", no_argument, NULL, 'a'},             {0},
-    };
     int option, status;
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":f:o:k:n:I:X:", longs, NULL)) != -1) {
-        status = choice_misused(&command_diff, option, argv) ?: parse_option(options, option);
+    while ((option = command_next(&command_diff, argc, argv)) != -1) {
+        status = parse_option(options, option);
         if (status)
             return status;
     }
@@ -222,35 +219,49 @@ static int run(int argc, char **argv)
     return status;
 }
 
+static const struct command_option options_taken[] = {
+    OPTION('f', "format", "FORMAT", "what to write (default: table):", .values = formats),
+    OPTION('o', "output", "FILE", CHOICE_OUTPUT),
+    OPTION('k', "sort", "KEY", "what to compare (default: decrefs, as all are counted, and equal runs have equal ones):",
+     .values = choice_keys),
+    OPTION('n', "rows", "ROWS", CHOICE_ROWS),
+    OPTION('I', "include", "GLOB", "only rows that are like GLOB on one side, as with 'hotref report'", .traits = OPTION_REPEATS),
+    OPTION('X', "exclude", "GLOB",
+     "no rows that are like GLOB on both sides, or on the only one. The verdict is of all rows nonetheless",
+     .traits = OPTION_REPEATS),
+    OPTION(LONG('a'), "all", NULL, "also the rows that did not change, and those that one thread alone has touched"),
+    OPTION(LONG('N'), "normalize", "[=WAY]", "compare shares or rates (default: total):", .values = ways),
+    OPTION(LONG('w'), "work", "N[,M]", "for each unit of work, of which BEFORE did N and AFTER did M (default: N)"),
+    OPTION(LONG('F'), "force", NULL, "compare what is refused, too; the table then says first what is doubtful"),
+    OPTION(LONG('S'), "json-schema", NULL, "print the schema of -f json, and nothing else"),
+    {0}};
+
+static const char *const notes[] = {
+    "BEFORE and AFTER are two profiles, as 'hotref record -o FILE' writes them.",
+    "Rows belong together by type, field and name of the object. Counts are exact: every difference is shown, but where "
+    "values are normalized one of less than 1 % counts as none. Refused are profiles of other modes, with losses, with "
+    "probes that are not proven live, and a KEY with increments where other ones were counted.",
+    NULL};
+
+static const struct command_item statuses[] = {
+    {"0", "the profiles were compared, whether anything changed or not"},
+    {"2", "wrong usage; profiles that cannot be read or compared; the output cannot be written"},
+    {0}};
+
+static const struct command_item examples[] = {
+    {"hotref diff before.prof after.prof", "what a change took away, and what it brought"},
+    {"hotref diff before.prof after.prof --work 1000,2000", "the same for each request, where the second run did twice as many"},
+    {0}};
+
 const struct command command_diff = {
     .name = "diff",
-    .arguments = "BEFORE AFTER [-f FORMAT] [-o FILE] [-k KEY] [-n ROWS] [-I GLOB] [-X GLOB] [--all]\n"
-                 "                   [--normalize[=total|time]] [--work N[,M]] [--force] [--json-schema]",
     .summary = "Tell what changed between two profiles, largest change first",
-    .help = "  BEFORE AFTER         two profiles, as 'hotref record -o FILE' writes them\n"
-            "  -f, --format FORMAT  table: verdict and what differs, for people (default)\n"
-            "                       json: one object with everything\n"
-            "                       csv: a line for each row, as RFC 4180 says\n"
-            "                       flamegraph: one page of HTML for a browser: red for more, blue for less\n"
-            "                       folded: stacks with both values, as difffolded.pl writes them\n"
-            "  -o, --output FILE    where to write (default: stdout); no symbolic link is followed\n"
-            "  -k, --sort KEY       what to compare: decrefs (default: all are counted, and equal runs have equal ones),\n"
-            "                       ops, increfs, threads, handoffs, retries or bounces\n"
-            "  -n, --rows ROWS      so many rows, 0 for all (default: 20 on a terminal, else all)\n"
-            "  -I, --include GLOB   only rows that are like GLOB on one side, as with 'hotref report'\n"
-            "  -X, --exclude GLOB   no rows that are like GLOB on both sides, or on the only one. The verdict is of all\n"
-            "                       rows nonetheless\n"
-            "      --all            also the rows that did not change, and those that one thread alone has touched\n"
-            "      --normalize[=total]\n"
-            "                       in percent of all that was counted on the same side, contended or not\n"
-            "      --normalize=time a second of the recording\n"
-            "      --work N[,M]     for each unit of work, of which BEFORE did N and AFTER did M (default: N)\n"
-            "      --force          compare what is refused, too; the table then says first what is doubtful\n"
-            "      --json-schema    print the schema of -f json, and nothing else\n\n"
-            "Rows belong together by type, field and name of the object. Counts are exact: every difference is shown,\n"
-            "but where values are normalized one of less than 1 % counts as none. Refused are profiles of other modes,\n"
-            "with losses, with probes that are not proven live, and a KEY with increments where other ones were counted.\n\n"
-            "Exit status: 0, whether anything changed or not; 2 for wrong usage and for profiles that cannot be read or\n"
-            "compared, or where the output cannot be written.\n",
+    .operands = "BEFORE AFTER",
+    .operand_kind = OPERANDS_FILES,
+    .mixed = true,
+    .options = options_taken,
+    .notes = notes,
+    .statuses = statuses,
+    .examples = examples,
     .run = run,
 };

@@ -327,12 +327,18 @@ static int run(int argc, char **argv)
     return failed ? STATUS_FAILED : STATUS_OK;
 }
 
+static const char *const notes[] = {
+    "Tries what recording needs, line by line: 'ok' or 'no', what it is, and what to do about it. Interpreters are those that "
+    "HOTREF_PYTHON, PATH and the cache folder name.",
+    NULL};
+
+static const struct command_item statuses[] = {
+    {"0", "all is well"}, {"1", "a line says 'no'"}, {"2", "wrong usage"}, {0}};
+
 const struct command command_doctor = {
     .name = "doctor",
-    .arguments = "",
     .summary = "Tell what this machine and user can do",
-    .help = "Tries what recording needs, line by line: 'ok' or 'no', what it is, and what to do about it.\n"
-            "Interpreters are those that HOTREF_PYTHON, PATH and the cache folder name.\n"
-            "Exits 1 where any line says 'no'.\n",
+    .notes = notes,
+    .statuses = statuses,
     .run = run,
 };

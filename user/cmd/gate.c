@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
+#include <getopt.h> /* optarg, optind */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,15 +37,11 @@ static bool in_github(void)
     return value && strcmp(value, "true") == 0;
 }
 
-static int unknown_format(const char *format)
+static struct command_item formats(size_t number)
 {
-    char names[256] = "";
-
-    for (size_t i = 0; gate_emitters[i]; i++) {
-        strcat(names, i ? ", " : "");
-        strcat(names, gate_emitters[i]->name);
-    }
-    return command_misused(&command_gate, "unknown format '%s': there are %s", format, names);
+    if (!gate_emitters[number])
+        return (struct command_item){0};
+    return (struct command_item){gate_emitters[number]->name, gate_emitters[number]->summary};
 }
 
 /* "junit", "junit=FILE" */
@@ -55,7 +51,7 @@ static int parse_format(struct options *options, const char *text)
     struct output output = {gate_emitter_find(text, length), text[length] ? text + length + 1 : NULL};
 
     if (!output.emitter)
-        return unknown_format(text);
+        return command_unknown(&command_gate, "format", text, formats);
     if (output.path && !*output.path)
         return command_misused(&command_gate, "'%s' names no file", text);
     arrput(options->outputs, output);
@@ -87,28 +83,28 @@ static int parse_option(struct options *options, int option)
     switch (option) {
     case 'i':
         return keep_once(&options->input, "--input");
-    case 'b':
+    case LONG('b'):
         return keep_once(&options->baseline, "--baseline");
-    case 'c':
+    case LONG('c'):
         return keep_once(&options->config, "--config");
     case 'o':
         return keep_once(&options->output, "--output");
-    case 'm':
+    case LONG('m'):
         arrput(options->limits, optarg);
         return STATUS_OK;
     case 'f':
         return parse_format(options, optarg);
-    case 'w':
+    case LONG('w'):
         return parse_work(optarg, &options->work);
-    case 'W':
+    case LONG('W'):
         return parse_work(optarg, &options->baseline_work);
-    case 'a':
+    case LONG('a'):
         options->all = true;
         return STATUS_OK;
-    case 'e':
+    case LONG('e'):
         options->ended_anyhow = true;
         return STATUS_OK;
-    case 'B':
+    case LONG('B'):
         options->write_budget = true;
         return STATUS_OK;
     default:
@@ -146,24 +142,9 @@ static int check_use(const struct options *options)
 
 static int parse(struct options *options, int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"input", required_argument, NULL, 'i'},  {"baseline", required_argument, NULL, 'b'},
-        {"max", required_argument, NULL, 'm'},    {"config", required_argument, NULL, 'c'},
-        {"format", required_argument, NULL, 'f'}, {"output", required_argument, NULL, 'o'},
-        {"work", required_argument, NULL, 'w'},   {"baseline-work", required_argument, NULL, 'W'},
-        {"all", no_argument, NULL, 'a'},          {"ended-anyhow", no_argument, NULL, 'e'},
-        {"write-budget", no_argument, NULL, 'B'}, {0},
-    };
     int option, status;
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "+:i:f:o:", longs, NULL)) != -1) {
-        if (option == '?' && optopt)
-            return command_misused(&command_gate, "unknown option '-%c'", optopt);
-        if (option == '?')
-            return command_misused(&command_gate, "unknown option '%s'", argv[optind - 1]);
-        if (option == ':')
-            return command_misused(&command_gate, "'%s' needs a value", argv[optind - 1]);
+    while ((option = command_next(&command_gate, argc, argv)) != -1) {
         status = parse_option(options, option);
         if (status)
             return status;
@@ -349,36 +330,51 @@ static int run(int argc, char **argv)
     return status;
 }
 
+static const struct command_option options_taken[] = {
+    OPTION('i', "input", "FILE", "the profile", .traits = OPTION_NEEDED),
+    OPTION(LONG('m'), "max", "LIMIT",
+     "'type=GLOB,field=GLOB,METRIC=VALUE': at most VALUE of METRIC (decrefs, handoffs or threads) in the rows whose type, "
+     "field, object and function are like the GLOBs, together; of threads, in each. VALUE is 1000 (so many), 0.5/unit (so "
+     "many for each unit of --work), or 1.05x, +5%, +100 (so many times, or so many more than, the baseline)",
+     .traits = OPTION_REPEATS),
+    OPTION(LONG('c'), "config", "FILE", "a budget: limits, and exceptions with their reasons, in YAML (docs/ci.md)"),
+    OPTION(LONG('b'), "baseline", "FILE", "the profile that relative limits are relative to"),
+    OPTION(LONG('w'), "work", "N", "units of work that the program did, requests perhaps"),
+    OPTION(LONG('W'), "baseline-work", "N", "the same of the baseline's program, where it differs"),
+    OPTION('f', "format", "FORMAT[=FILE]",
+     "what to write, and where to (default: text, and github with it where GITHUB_ACTIONS=true):", .values = formats, .traits = OPTION_REPEATS),
+    OPTION(LONG('a'), "all", NULL, "limits count rows of a single thread, too"),
+    OPTION(LONG('e'), "ended-anyhow", NULL, "judge a program that failed or was killed, too"),
+    OPTION(LONG('B'), "write-budget", NULL,
+     "print a first budget that the profile keeps, with some room; goes with -i and -o alone"),
+    OPTION('o', "output", "FILE", "where to write that (default: stdout); no file is written over"),
+    {0}};
+
+static const struct command_item statuses[] = {
+    {"0", "passed"},
+    {"1", "failed"},
+    {"2", "not judged: the profile, the baseline or the budget is missing, damaged, incomplete or not to be compared, or the "
+          "usage is wrong"},
+    {0}};
+
+static const struct command_item environment[] = {
+    {"GITHUB_ACTIONS", "where it is 'true', annotations are written along with the text"},
+    {"GITHUB_STEP_SUMMARY", "the file that -f github appends its summary to"},
+    {"GITHUB_WORKSPACE", "files are named relative to it"},
+    {0}};
+
+static const struct command_item examples[] = {
+    {"hotref gate -i hotref.prof --max 'field=function.*,decrefs=1000'", "at most 1,000 decrements on what functions refer to"},
+    {"hotref gate -i hotref.prof --config hotref-budget.yml -f text -f junit=hotref.xml",
+     "by a budget, for people and as JUnit XML"},
+    {0}};
+
 const struct command command_gate = {
     .name = "gate",
-    .arguments =
-        "-i FILE [--max 'type=GLOB,field=GLOB,METRIC=VALUE']... [--config FILE] [--baseline FILE]\n"
-        "                   [--work N [--baseline-work N]] [-f FORMAT[=FILE]]... [--all] [--ended-anyhow]\n"
-        "       hotref gate -i FILE --write-budget [-o FILE]",
     .summary = "Judge a profile by limits, for tests and CI",
-    .help =
-        "  -i, --input FILE      the profile\n"
-        "      --max LIMIT       at most so much of decrefs, handoffs or threads in the rows of type, field, "
-        "object and\n"
-        "                        function like GLOB, together; of threads, in each. Several may be given. "
-        "VALUE is\n"
-        "                          1000       so many\n"
-        "                          0.5/unit   so many for each unit of --work\n"
-        "                          1.05x, +5%, +100   so many times, or more than, the baseline\n"
-        "      --config FILE     a budget: limits, and exceptions with their reasons, in YAML (docs/ci.md)\n"
-        "      --baseline FILE   the profile that relative limits are relative to\n"
-        "      --work N          units of work that the program did, requests perhaps\n"
-        "      --baseline-work N the same of the baseline's program, where it differs\n"
-        "  -f, --format FORMAT[=FILE]  text (default); github: annotations, and a summary on the run's page "
-        "(default\n"
-        "                        with text where GITHUB_ACTIONS=true); junit: JUnit XML; json. Several may "
-        "be given\n"
-        "      --all             limits count rows of a single thread, too\n"
-        "      --ended-anyhow    judge a program that failed or was killed, too\n"
-        "      --write-budget    print a first budget that the profile keeps, with some room\n"
-        "  -o, --output FILE     where to write that (default: stdout); no file is written over\n\n"
-        "Exit status: 0 passed, 1 failed, 2 not judged: the profile, the baseline or the budget is missing, "
-        "damaged,\n"
-        "incomplete or not to be compared, or the usage is wrong.\n",
+    .options = options_taken,
+    .statuses = statuses,
+    .environment = environment,
+    .examples = examples,
     .run = run,
 };

@@ -1,5 +1,5 @@
 #include <errno.h>
-#include <getopt.h>
+#include <getopt.h> /* optarg, optind */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -95,19 +95,28 @@ static int parse_globs(char *text, struct options *options)
     return 0;
 }
 
+static struct command_item modes(size_t number)
+{
+    static const struct command_item items[] = {
+        [SESSION_EXACT] = {"exact", "count every operation: the default of a CMD. Slows down what it counts"},
+        [SESSION_SAMPLE] = {"sample", "count none, but look at each busy CPU some 1,000 times a second: how much of their time "
+                                      "threads wait for which objects, at a cost of less than 1 %"},
+        [SESSION_AUTO] = {"auto", "what sample does, and bursts of exact counting that cost the processes at most --overhead "
+                                  "percent of their CPU time: the default with -p"}};
+
+    return number < sizeof(items) / sizeof(items[0]) ? items[number] : (struct command_item){0};
+}
+
 static int parse_mode(const char *text, struct options *options)
 {
-    static const char *const names[] = {
-        [SESSION_EXACT] = "exact", [SESSION_SAMPLE] = "sample", [SESSION_AUTO] = "auto"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(text, names[i]) == 0) {
+    for (size_t i = 0; modes(i).name; i++) {
+        if (strcmp(text, modes(i).name) == 0) {
             options->mode = i;
             options->has_mode = true;
             return 0;
         }
     }
-    return command_misused(&command_record, "unknown mode '%s': there are exact, sample and auto", text);
+    return command_unknown(&command_record, "mode", text, modes);
 }
 
 static int parse_overhead(const char *text, struct options *options)
@@ -142,20 +151,20 @@ static int parse_option(int option, struct options *options)
         return parse_seconds(optarg, &options->seconds)
                    ? command_misused(&command_record, "not a number of seconds: '%s'", optarg)
                    : 0;
-    case 'D':
+    case LONG('D'):
         return parse_seconds(optarg, &options->delay)
                    ? command_misused(&command_record, "not a number of seconds: '%s'", optarg)
                    : 0;
-    case 'm':
+    case LONG('m'):
         return parse_mode(optarg, options);
-    case 'B':
+    case LONG('B'):
         return parse_overhead(optarg, options);
     case 'F':
         return parse_frequency(optarg, options);
     case 'o':
         options->output = optarg;
         return 0;
-    case 'I':
+    case LONG('I'):
         return parse_globs(optarg, options) ? command_misused(&command_record, "not a list of globs: '%s'", optarg) : 0;
     case 'v':
         options->verbose = true;
@@ -167,27 +176,13 @@ static int parse_option(int option, struct options *options)
 
 static int parse(int argc, char **argv, struct options *options)
 {
-    static const struct option longs[] = {
-        {"pid", required_argument, NULL, 'p'},  {"duration", required_argument, NULL, 'd'},
-        {"delay", required_argument, NULL, 'D'}, {"output", required_argument, NULL, 'o'},
-        {"mode", required_argument, NULL, 'm'},  {"verbose", no_argument, NULL, 'v'},
-        {"increments", required_argument, NULL, 'I'}, {"frequency", required_argument, NULL, 'F'},
-        {"overhead", required_argument, NULL, 'B'},
-        {0},
-    };
     int option, status = 0;
 
     options->output = DEFAULT_OUTPUT;
     options->hz = USUAL_HZ;
     options->overhead = USUAL_OVERHEAD;
-    optind = 0;
-    opterr = 0;
-    while (!status && (option = getopt_long(argc, argv, "+:p:d:o:vF:", longs, NULL)) != -1) {
-        if (option == '?' || option == ':')
-            return command_misused(&command_record, option == ':' ? "'%s' needs a value" : "unknown option '%s'",
-                                   argv[optind - 1]);
+    while (!status && (option = command_next(&command_record, argc, argv)) != -1)
         status = parse_option(option, options);
-    }
     if (status)
         return status;
     if (optind < argc)
@@ -709,34 +704,50 @@ static int run(int argc, char **argv)
     return status;
 }
 
+static const struct command_option options_taken[] = {
+    OPTION('p', "pid", "PID", "a running process; may be given several times", .traits = OPTION_REPEATS),
+    OPTION('d', "duration", "SEC", "stop after SEC seconds; else when the targets end, or on Ctrl-C"),
+    OPTION(LONG('D'), "delay", "SEC", "with -p: wait SEC seconds first"),
+    OPTION('o', "output", "FILE", "the profile (default: hotref.prof)"),
+    OPTION(LONG('m'), "mode", "MODE", "how to look:", .values = modes),
+    OPTION('F', "frequency", "HZ", "with --mode sample and auto: so often a second (default: 999)"),
+    OPTION(LONG('B'), "overhead", "PCT", "with --mode auto: the budget of its bursts (default: 5)"),
+    OPTION(LONG('I'), "increments", "GLOB[,GLOB]...",
+     "count the inlined increments in C functions of these names too ('*': in all); else only those that a function does by "
+     "compare-exchange are counted; where there is no such function, nothing was measured that was asked for",
+     .traits = OPTION_REPEATS),
+    OPTION('v', "verbose", NULL,
+     "what hotref itself takes: time until armed, CPU time, memory; how many stacks were looked at"),
+    {0}};
+
+static const char *const notes[] = {
+    "CMD is run, and each free-threaded CPython that it is or becomes, by exec or by loading libpython.so, is recorded. Under "
+    "sudo, CMD runs as the invoking user, and the profile is that user's. Child processes are not recorded.",
+    "At the end the verdict and the ten hottest rows appear on stderr.", NULL};
+
+static const struct command_item statuses[] = {
+    {"0", "with -p: recorded"},
+    {"N", "with CMD: CMD's own status; 128 + N if signal N ended it"},
+    {"125", "it could not be run, the profile could not be written, or nothing could be measured"},
+    {"127", "CMD was not found"},
+    {"2", "wrong usage"},
+    {0}};
+
+static const struct command_item examples[] = {
+    {"sudo hotref record -- \"$(command -v python3.14t)\" app.py",
+     "a command, from its first instruction to its end; sudo looks commands up on a PATH of its own"},
+    {"sudo hotref record -p 4711 -d 10", "ten seconds of a running process"},
+    {"sudo hotref record --mode sample -p 4711 -d 10", "the same, counting nothing: below 1 % of its time"},
+    {0}};
+
 const struct command command_record = {
     .name = "record",
-    .arguments = "[-p PID]... [-d SEC] [--delay SEC] [-o FILE] [--mode MODE] [-F HZ] [--overhead PCT]\n"
-                 "                     [--increments GLOB[,GLOB]...] [-v] [-- CMD ARG...]",
     .summary = "Count the reference-count operations of processes, or of a command",
-    .help = "  -p, --pid PID        a running process; may be given several times\n"
-            "  -d, --duration SEC   stop after SEC seconds; else when the targets end, or on Ctrl-C\n"
-            "      --delay SEC      with -p: wait SEC seconds first\n"
-            "  -o, --output FILE    the profile (default: hotref.prof)\n"
-            "  -v, --verbose        what hotref itself takes: time until armed, CPU time, memory; how many\n"
-            "                       stacks were looked at\n"
-            "      --increments GLOB[,GLOB]...\n"
-            "                       count the inlined increments in C functions of these names too ('*': in all);\n"
-            "                       else only those that a function does by compare-exchange are counted;\n"
-            "                       where there is no such function, nothing was measured that was asked for\n"
-            "      --mode auto      what sample does, and bursts of exact counting that cost the processes at most\n"
-            "                       --overhead percent of their CPU time: the default with -p\n"
-            "      --mode exact     count every operation: the default of a CMD. Slows down what it counts\n"
-            "      --mode sample    count none, but look at each busy CPU some 1,000 times a second: how much of their\n"
-            "                       time threads wait for which objects, at a cost of less than 1 %\n"
-            "  -F, --frequency HZ   with --mode sample and auto: so often (default: 999)\n"
-            "      --overhead PCT   with --mode auto: the budget of its bursts (default: 5)\n"
-            "  -- CMD ARG...        run CMD and record each free-threaded CPython that it is or becomes,\n"
-            "                       by exec or by loading libpython.so\n"
-            "\n"
-            "At the end the verdict and the ten hottest rows appear on stderr. With CMD the exit status is\n"
-            "CMD's, 128 + N if signal N ended it, 127 if it was not found; 125 if it could not be run,\n"
-            "the profile could not be written or nothing could be measured. Under sudo, CMD runs as the\n"
-            "invoking user, and the profile is that user's. Child processes are not recorded.\n",
+    .operands = "[-- CMD ARG...]",
+    .operand_kind = OPERANDS_COMMAND,
+    .options = options_taken,
+    .notes = notes,
+    .statuses = statuses,
+    .examples = examples,
     .run = run,
 };

@@ -1,6 +1,6 @@
 #include "cmd/choice.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optarg, optind */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,15 +25,11 @@ struct report {
     struct rows_filter *filters; /* stb_ds array */
 };
 
-static int unknown_format(const char *format)
+static struct command_item formats(size_t number)
 {
-    char names[256] = "";
-
-    for (size_t i = 0; emitters[i]; i++) {
-        strcat(names, i ? ", " : "");
-        strcat(names, emitters[i]->name);
-    }
-    return command_misused(&command_report, "unknown format '%s': there are %s", format, names);
+    if (!emitters[number])
+        return (struct command_item){0};
+    return (struct command_item){emitters[number]->name, emitters[number]->summary};
 }
 
 /* Behind --explain the number of a row may stand, with '=' or as the next argument: nothing else does there. */
@@ -70,28 +66,28 @@ static int parse_option(struct report *report, int option, char **argv)
         return STATUS_OK;
     case 'f':
         report->emitter = emitter_find(optarg);
-        return report->emitter ? STATUS_OK : unknown_format(optarg);
+        return report->emitter ? STATUS_OK : command_unknown(&command_report, "format", optarg, formats);
     case 'k':
         return choice_key(&command_report, optarg, &report->key);
     case 'n':
         return choice_rows(&command_report, optarg, &report->rows);
-    case 'e':
+    case LONG('e'):
         return parse_explain(report, optarg, argv);
-    case 's':
+    case LONG('s'):
         return parse_stacks(report, optarg, argv);
     case 'I':
     case 'X':
         return choice_filter(&command_report, optarg, option == 'X', &report->filters);
-    case 'O':
+    case LONG('O'):
         report->by_object = true;
         return STATUS_OK;
-    case 'S':
+    case LONG('S'):
         report->schema = true;
         return STATUS_OK;
-    case 'T':
+    case LONG('T'):
         report->per_thread = true;
         return STATUS_OK;
-    case 'a':
+    case LONG('a'):
         report->all = true;
         return STATUS_OK;
     default:
@@ -101,27 +97,10 @@ static int parse_option(struct report *report, int option, char **argv)
 
 static int parse(struct report *report, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"input", required_argument, NULL, 'i'},
-        {"format", required_argument, NULL, 'f'},
-        {"output", required_argument, NULL, 'o'},
-        {"sort", required_argument, NULL, 'k'},
-        {"rows", required_argument, NULL, 'n'},
-        {"explain", optional_argument, NULL, 'e'},
-        {"stacks", optional_argument, NULL, 's'},
-        {"include", required_argument, NULL, 'I'},
-        {"exclude", required_argument, NULL, 'X'},
-        {"by-object", no_argument, NULL, 'O'},
-        {"per-thread", no_argument, NULL, 'T'},
-        {"json-schema", no_argument, NULL, 'S'},
-        {"all", no_argument, NULL, 'a'},
-        {0},
-    };
     int option, status;
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "+:i:f:o:k:n:I:X:", options, NULL)) != -1) {
-        status = choice_misused(&command_report, option, argv) ?: parse_option(report, option, argv);
+    while ((option = command_next(&command_report, argc, argv)) != -1) {
+        status = parse_option(report, option, argv);
         if (status)
             return status;
     }
@@ -216,34 +195,45 @@ static int run(int argc, char **argv)
     return status ? command_failed(&command_report, STATUS_FAILED) : STATUS_OK;
 }
 
+static const struct command_option options_taken[] = {
+    OPTION('i', "input", "FILE", "the profile (default: hotref.prof)"),
+    OPTION('f', "format", "FORMAT", "what to write (default: table; of folded, -k says by what stacks are weighed):", .values = formats),
+    OPTION('o', "output", "FILE", CHOICE_OUTPUT),
+    OPTION('k', "sort", "KEY",
+     "what to sort by (default: the larger of decrefs and increfs, as increments are counted in part; where that is equal, "
+     "ops):",
+     .values = choice_keys),
+    OPTION('n', "rows", "ROWS", CHOICE_ROWS),
+    OPTION('I', "include", "GLOB",
+     "only rows whose type, field, object or function is like GLOB, '*' for any text and '?' for one character; "
+     "'field=GLOB' looks at one of them. Any of several will do",
+     .traits = OPTION_REPEATS),
+    OPTION('X', "exclude", "GLOB", "no rows like GLOB. Sums and the verdict are of all rows nonetheless", .traits = OPTION_REPEATS),
+    OPTION(LONG('a'), "all", NULL, "also the rows that one thread alone has touched"),
+    OPTION(LONG('O'), "by-object", NULL, "a row for each object, with its address, where several share a name"),
+    OPTION(LONG('T'), "per-thread", NULL, "under each row what each thread did"),
+    OPTION(LONG('s'), "stacks", "[N]", "under each row the N Python stacks (default: 3) that it was seen under most"),
+    OPTION(LONG('e'), "explain", "[ROW]", "the same as -f explain, or this row alone"),
+    OPTION(LONG('S'), "json-schema", NULL, "print the schema of -f json, and nothing else"),
+    {0}};
+
+static const struct command_item statuses[] = {
+    {"0", "the report was written"},
+    {"1", "the profile cannot be read, or the report not be written"},
+    {"2", "wrong usage"},
+    {0}};
+
+static const struct command_item examples[] = {
+    {"hotref report --explain", "what happens in the hottest rows, and what to do about it"},
+    {"hotref report -n 3 --stacks 1", "the three hottest rows, each with the Python stack that it was seen under most"},
+    {"hotref report -I 'field=global *' --per-thread", "objects in global variables, and what each thread did to them"},
+    {0}};
+
 const struct command command_report = {
     .name = "report",
-    .arguments = "[-i FILE] [-f FORMAT] [-o FILE] [-k KEY] [-n ROWS] [-I GLOB] [-X GLOB] [--all] [--by-object]\n"
-                 "                     [--per-thread] [--stacks [N]] [--explain [ROW]] [--json-schema]",
     .summary = "Show what a recording found, hottest first",
-    .help = "  -i, --input FILE     the profile (default: hotref.prof)\n"
-            "  -f, --format FORMAT  table: verdict and rows for people (default)\n"
-            "                       explain: what happens in the hottest rows, and what to do about it\n"
-            "                       json: one object with everything\n"
-            "                       csv: a line for each row, as RFC 4180 says\n"
-            "                       flamegraph: one page of HTML for a browser, with the table beside it\n"
-            "                       folded: stacks and objects, for flamegraph.pl and speedscope; -k says by what\n"
-            "                       they are weighed (default: ops)\n"
-            "  -o, --output FILE    where to write (default: stdout); no symbolic link is followed\n"
-            "  -k, --sort KEY       what to sort by: ops, decrefs, increfs, threads, retries, bounces or handoffs\n"
-            "                       (default: the larger of decrefs and increfs, as increments are counted in part;\n"
-            "                       where that is equal, ops)\n"
-            "  -n, --rows ROWS      so many rows, 0 for all (default: 20 on a terminal, else all)\n"
-            "  -I, --include GLOB   only rows whose type, field, object or function is like GLOB, '*' for any text and\n"
-            "                       '?' for one character; 'field=GLOB' looks at one of them. Any of several will do\n"
-            "  -X, --exclude GLOB   no rows like GLOB. Sums and the verdict are of all rows nonetheless\n"
-            "      --all            also the rows that one thread alone has touched\n"
-            "      --by-object      a row for each object, with its address, where several share a name\n"
-            "      --per-thread     under each row what each thread did\n"
-            "      --stacks [N]     under each row the N Python stacks (default: 3) that it was seen under most\n"
-            "      --explain [ROW]  the same as -f explain, or this row alone\n"
-            "      --json-schema    print the schema of -f json, and nothing else\n\n"
-            "Exit status: 0, or 1 if the profile cannot be read or the report not be written, 2 for wrong\n"
-            "usage.\n",
+    .options = options_taken,
+    .statuses = statuses,
+    .examples = examples,
     .run = run,
 };

@@ -1,3 +1,4 @@
+#include <getopt.h> /* optind */
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -251,20 +252,39 @@ static int scan_subject(const char *subject, bool all)
 
 static int run(int argc, char **argv)
 {
-    bool all = argc > 1 && strcmp(argv[1], "--all") == 0;
+    bool all = false;
+    int option;
 
-    if (argc != 2 + all)
+    while ((option = command_next(&command_scan, argc, argv)) != -1) {
+        if (option == '?')
+            return STATUS_USAGE;
+        all = true;
+    }
+    if (argc - optind != 1)
         return command_misused(&command_scan, "give one BINARY or PID");
-    return scan_subject(argv[1 + all], all);
+    return scan_subject(argv[optind], all);
 }
+
+static const struct command_option options_taken[] = {
+    OPTION(LONG('a'), "all", NULL, "every atomic on a reference count, inlined increments included"),
+    {0}};
+
+static const char *const notes[] = {
+    "A PID's modules are listed too; an extension module can be scanned by itself.", NULL};
+
+static const struct command_item statuses[] = {
+    {"0", "it was scanned"},
+    {"1", "there is neither a free-threaded CPython nor a module to scan"},
+    {"2", "wrong usage"},
+    {0}};
 
 const struct command command_scan = {
     .name = "scan",
-    .arguments = "[--all] BINARY|PID",
     .summary = "Show what would be probed in an interpreter or a module, and why",
-    .help = "  --all   every atomic on a reference count, inlined increments included\n"
-            "\n"
-            "A PID's modules are listed too; an extension module can be scanned by itself.\n"
-            "Exit status: 0, or 1 where there is neither a free-threaded CPython nor a module to scan.\n",
+    .operands = "BINARY|PID",
+    .operand_kind = OPERANDS_PROCESS,
+    .options = options_taken,
+    .notes = notes,
+    .statuses = statuses,
     .run = run,
 };
