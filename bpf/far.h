@@ -58,7 +58,7 @@ __noinline int climb_far(struct scratch *scratch, const struct abi_site *site, c
 
         far->returns_to = read_u64(at);
         far->climbed = argument;
-        next = find_caller(target, scratch->key.target, far->returns_to, &bias);
+        next = find_caller(target, far->returns_to, &bias);
         if (!next)
             return i + 1; /* where there is no slot, the user side still knows the function */
         leave(far, &caller->frame, at + 8, bias);

@@ -165,11 +165,19 @@ static __always_inline const struct abi_site *find_site(u32 site)
 static __always_inline int begin_hit(struct hit *hit, u64 cookie, u32 tgid)
 {
     u32 number = ABI_COOKIE_TARGET(cookie);
+    struct abi_process *process;
 
+    if (number == ABI_ANY_TARGET) {
+        process = bpf_map_lookup_elem(&processes, &tgid);
+        if (!process)
+            return 0;
+        number = process->target;
+        tgid = 0;
+    }
     hit->number = number;
     hit->site = find_site(ABI_COOKIE_SITE(cookie));
     hit->target = bpf_map_lookup_elem(&targets, &number);
-    if (!hit->site || !hit->target || !hit->target->live || hit->target->tgid != tgid)
+    if (!hit->site || !hit->target || !hit->target->live || (tgid && hit->target->tgid != tgid))
         return 0;
     if (hit->site->kind == ABI_SITE_GUARDED && !is_operation(hit)) {
         count_stat(ABI_STAT_OWNER_INCREFS, 1);
@@ -188,7 +196,7 @@ static __always_inline void take_hit(struct hit *hit, u64 cookie, u32 tid, u32 w
     scratch->bias = hit->target->bias;
     if (ABI_SITE_BINARY(ABI_COOKIE_SITE(cookie)) != hit->target->binary) {
         /* Until the user side has told of new mappings, where others were before. */
-        if (!find_module(hit->number, hit->ctx->rip, &scratch->module) ||
+        if (!find_module(hit->target->modules, hit->ctx->rip, &scratch->module) ||
             scratch->module.binary != ABI_SITE_BINARY(ABI_COOKIE_SITE(cookie))) {
             count_stat(ABI_STAT_LOST, is_operation(hit));
             return;

@@ -68,12 +68,15 @@ struct signal_struct {
     int group_exit_code;
 };
 
+struct mm_struct;
+
 struct thread_struct {
     unsigned long fsbase;
 };
 
 struct task_struct {
     int tgid;
+    struct mm_struct *mm;
     struct signal_struct *signal;
     int exit_code;
     struct thread_struct thread;

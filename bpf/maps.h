@@ -14,6 +14,8 @@
 /* Knobs, set before loading. */
 const volatile u32 plain = 0;     /* 1: count per object only; 2: do nothing at all. For make bench */
 const volatile u32 full_at = ABI_ROWS / 4;
+const volatile u32 descendants = 0; /* 1: what targets and followed processes start is recorded, too */
+const volatile u32 everyone = 0;  /* 1: all processes are watched for new code */
 const volatile u32 stack_period = 97; /* in each row the stack is looked at once in so many operations; 0: never */
 
 /* Which half of the rows is written to; the user side flips it and takes the other one. */
@@ -25,6 +27,9 @@ volatile u64 rows_in[2];
 /* Where all is counted in bursts only: what goes on right now. */
 const volatile u32 in_bursts = 0;
 volatile u32 counting;    /* enum abi_counting */
+
+/* Numbers of targets that are taken: by the user side and, for forked processes, by BPF. */
+u32 targets_taken;
 
 /* Tables of one binary, of whatever size it needs: added while others are in use. */
 struct site_table {
@@ -44,6 +49,7 @@ struct {
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, ABI_TARGETS);
+    __uint(map_flags, BPF_F_MMAPABLE);
     __type(key, u32);
     __type(value, struct abi_target);
 } targets SEC(".maps");
@@ -83,7 +89,7 @@ struct {
     __array(values, struct chunk_table);
 } caller_chunks SEC(".maps");
 
-/* By target: where its modules are, by address. A new table takes the place of the old one as a whole. */
+/* Where a target's modules are, by address; see abi_target.modules. A new table takes the place of the old one as a whole. */
 struct module_table {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
@@ -125,7 +131,7 @@ struct {
 /* What the user side knows: those stay. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, ABI_BUILTIN_TYPES * ABI_TARGETS);
+    __uint(max_entries, ABI_BUILTIN_TYPES * ABI_TARGETS / 2);
     __type(key, struct abi_type_key);
     __type(value, struct abi_type);
 } builtin_types SEC(".maps");
@@ -178,10 +184,17 @@ struct {
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, ABI_TARGETS);
+    __uint(max_entries, ABI_PROCESSES);
     __type(key, u32); /* tgid */
     __type(value, struct abi_follow);
 } followed SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, ABI_PROCESSES);
+    __type(key, u32); /* tgid */
+    __type(value, struct abi_process);
+} processes SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

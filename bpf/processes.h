@@ -7,69 +7,83 @@
 
 #include <bpf/bpf_core_read.h>
 
-struct search {
-    u32 tgid, end, status;
-};
-
-static long end_target(u32 number, struct search *search)
+/* What the process was recorded as ends, if it was. */
+static __always_inline void end_target(u32 tgid, u32 end, u32 status)
 {
-    struct abi_target *target = bpf_map_lookup_elem(&targets, &number);
+    struct abi_process *process = bpf_map_lookup_elem(&processes, &tgid);
+    struct abi_target *target = 0;
     struct abi_event *event;
+    u32 number;
 
-    if (!target || !target->tgid)
-        return 1;
-    if (target->tgid != search->tgid || !target->live)
-        return 0;
+    if (!process)
+        return;
+    number = process->target;
+    if (!process->borrows)
+        target = bpf_map_lookup_elem(&targets, &number);
+    bpf_map_delete_elem(&processes, &tgid);
+    if (!target || target->tgid != tgid)
+        return;
     target->live = 0;
-    target->end = search->end;
-    target->status = search->status;
+    target->end = end;
+    target->status = status;
     target->ended_ns = bpf_ktime_get_boot_ns();
     event = new_event(ABI_EVENT_END, number);
     if (event)
         bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
-    return 0;
 }
 
 SEC("raw_tp/sched_process_exit")
 int on_exit(void *ctx)
 {
     struct task_struct *task = (void *)bpf_get_current_task();
-    struct search search = {.tgid = bpf_get_current_pid_tgid() >> 32, .end = ABI_END_EXIT};
+    u32 tgid = bpf_get_current_pid_tgid() >> 32, status;
 
     if (BPF_CORE_READ(task, signal, live.counter) > 0)
         return 0;
-    search.status = BPF_CORE_READ(task, signal, group_exit_code);
-    if (!search.status)
-        search.status = BPF_CORE_READ(task, exit_code);
-    bpf_loop(ABI_TARGETS, end_target, &search, 0);
+    status = BPF_CORE_READ(task, signal, group_exit_code);
+    if (!status)
+        status = BPF_CORE_READ(task, exit_code);
+    end_target(tgid, ABI_END_EXIT, status);
+    bpf_map_delete_elem(&followed, &tgid);
     return 0;
+}
+
+static __always_inline void tell_of_code(u32 tgid, u32 parent, u64 changes)
+{
+    struct abi_event *event = new_event(ABI_EVENT_CODE, 0);
+
+    if (!event)
+        return;
+    event->words[0] = tgid;
+    event->words[1] = parent;
+    event->words[2] = changes;
+    bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
 }
 
 /* The current process has other code than before: the user side looks at it, while it is held or while it runs. */
 static __always_inline void note_change(u32 tgid)
 {
     struct abi_follow *follow = bpf_map_lookup_elem(&followed, &tgid);
-    struct abi_event *event;
 
-    if (!follow)
+    if (!follow && !everyone)
         return;
-    follow->changed_ns = bpf_ktime_get_ns();
-    __sync_fetch_and_add(&follow->changes, 1);
-    /* Not before the signal is on its way: the one that lets it go again must not overtake it. */
-    if (follow->hold && !bpf_send_signal(SIGSTOP))
-        follow->held = follow->changes;
-    event = new_event(ABI_EVENT_CODE, 0);
-    if (event)
-        bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
+    if (follow) {
+        follow->changed_ns = bpf_ktime_get_ns();
+        __sync_fetch_and_add(&follow->changes, 1);
+        /* Not before the signal is on its way: the one that lets it go again must not overtake it. */
+        if (follow->hold && !bpf_send_signal(SIGSTOP))
+            follow->held = follow->changes;
+    }
+    tell_of_code(tgid, 0, 0);
 }
 
 SEC("raw_tp/sched_process_exec")
 int on_exec(void *ctx)
 {
-    struct search search = {.tgid = bpf_get_current_pid_tgid() >> 32, .end = ABI_END_EXEC};
+    u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
-    bpf_loop(ABI_TARGETS, end_target, &search, 0);
-    note_change(search.tgid);
+    end_target(tgid, ABI_END_EXEC, 0);
+    note_change(tgid);
     return 0;
 }
 
@@ -90,26 +104,80 @@ int on_loader(struct pt_regs *ctx)
     return 0;
 }
 
-static long count_child(u32 number, u32 *tgid)
+/* A forked process is a target from its first instruction on: it has its parent's memory, breakpoints included. */
+static __always_inline void add_child(const struct abi_target *parent, u32 parent_number, u32 tgid)
 {
-    struct abi_target *target = bpf_map_lookup_elem(&targets, &number);
+    u32 number = __sync_fetch_and_add(&targets_taken, 1);
+    struct abi_process process = {.target = number};
+    struct abi_target *target = number < ABI_TARGETS ? bpf_map_lookup_elem(&targets, &number) : 0;
 
-    if (!target || !target->tgid)
-        return 1;
-    if (target->tgid == *tgid && target->live)
-        __sync_fetch_and_add(&target->children, 1);
-    return 0;
+    if (!target) {
+        count_stat(ABI_STAT_LEFT_OUT, 1);
+        return;
+    }
+    target->bias = parent->bias;
+    target->text_start = parent->text_start;
+    target->text_end = parent->text_end;
+    target->binary = parent->binary;
+    target->layout = parent->layout;
+    target->code_type = parent->code_type;
+    target->runtime = parent->runtime;
+    target->tls = parent->tls;
+    target->modules = parent->modules;
+    target->parent = parent_number + 1;
+    target->started_ns = bpf_ktime_get_boot_ns();
+    target->live = 1;
+    if (bpf_map_update_elem(&processes, &tgid, &process, BPF_ANY)) {
+        target->live = 0;
+        count_stat(ABI_STAT_LEFT_OUT, 1);
+    }
+    asm volatile("" : : : "memory");
+    *(volatile u32 *)&target->tgid = tgid; /* by which the user side sees that all of it is there */
 }
 
-/* A new process, not a new thread: what it does is not counted, which its parent's user should know. */
+/* One that shares its parent's memory is as a thread of it, until it execs. */
+static __always_inline void add_borrower(u32 parent_number, u32 tgid)
+{
+    struct abi_process process = {.target = parent_number, .borrows = 1};
+
+    if (bpf_map_update_elem(&processes, &tgid, &process, BPF_ANY))
+        count_stat(ABI_STAT_LEFT_OUT, 1);
+}
+
+static __always_inline void follow_child(const struct abi_follow *parent, u32 tgid)
+{
+    struct abi_follow follow = {.hold = parent->hold, .changes = bpf_ktime_get_ns()};
+
+    if (bpf_map_update_elem(&followed, &tgid, &follow, BPF_ANY))
+        count_stat(ABI_STAT_LEFT_OUT, 1);
+}
+
+/* A new process, not a new thread. */
 SEC("raw_tp/sched_process_fork")
 int on_fork(struct bpf_raw_tracepoint_args *ctx)
 {
-    struct task_struct *child = (void *)ctx->args[1];
-    u32 tgid = bpf_get_current_pid_tgid() >> 32;
+    struct task_struct *parent = (void *)ctx->args[0], *child = (void *)ctx->args[1];
+    u32 tgid = bpf_get_current_pid_tgid() >> 32, child_tgid = BPF_CORE_READ(child, tgid);
+    struct abi_process *process = bpf_map_lookup_elem(&processes, &tgid);
+    u32 number = process ? process->target : ABI_TARGETS;
+    struct abi_target *target = bpf_map_lookup_elem(&targets, &number);
+    struct abi_follow *follow = bpf_map_lookup_elem(&followed, &tgid);
 
-    if (BPF_CORE_READ(child, tgid) != tgid)
-        bpf_loop(ABI_TARGETS, count_child, &tgid, 0);
+    if (child_tgid == tgid)
+        return 0;
+    if (!descendants) {
+        if (target && target->live) /* what it does is not counted, which its parent's user should know */
+            __sync_fetch_and_add(&target->children, 1);
+        return 0;
+    }
+    if (follow)
+        follow_child(follow, child_tgid);
+    if (target && target->live && BPF_CORE_READ(child, mm) == BPF_CORE_READ(parent, mm))
+        add_borrower(number, child_tgid);
+    else if (target && target->live)
+        add_child(target, number, child_tgid);
+    else if (follow)
+        tell_of_code(child_tgid, tgid, follow->changes);
     return 0;
 }
 

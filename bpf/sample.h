@@ -21,14 +21,6 @@ struct {
     __array(values, struct span_table);
 } spans SEC(".maps");
 
-/* Which target a process is. */
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, ABI_TARGETS);
-    __type(key, u32); /* tgid */
-    __type(value, u32);
-} sampled SEC(".maps");
-
 /* The site that address, in the file, belongs to; -1: none. */
 static __always_inline s64 find_span(u32 binary, u64 address)
 {
@@ -152,7 +144,7 @@ static __always_inline void look_at_sample(struct bpf_perf_event_data *ctx, u32 
         count_stat(ABI_STAT_LOST, 1);
         return;
     }
-    if (find_code(hit.target, number, address, &scratch->module)) {
+    if (find_code(hit.target, address, &scratch->module)) {
         scratch->bias = scratch->module.bias;
         site = find_span(scratch->module.binary, address - scratch->bias);
         if (site >= 0) {
@@ -168,11 +160,12 @@ SEC("perf_event")
 int on_sample(struct bpf_perf_event_data *ctx)
 {
     u64 id = bpf_get_current_pid_tgid(), started = bpf_ktime_get_ns();
-    u32 tgid = id >> 32, *number = bpf_map_lookup_elem(&sampled, &tgid);
+    u32 tgid = id >> 32;
+    struct abi_process *process = bpf_map_lookup_elem(&processes, &tgid);
 
-    if (!number || (in_bursts && counting != ABI_COUNTING_SAMPLES))
+    if (!process || (in_bursts && counting != ABI_COUNTING_SAMPLES))
         return 0;
-    look_at_sample(ctx, *number, (u32)id);
+    look_at_sample(ctx, process->target, (u32)id);
     count_stat(ABI_STAT_SAMPLE_NS, bpf_ktime_get_ns() - started);
     return 0;
 }

@@ -66,10 +66,10 @@ __noinline u64 locate_1(const struct scratch *scratch, const struct abi_location
     return location->place == ABI_PLACE_FIXED ? bias + location->offset : 0;
 }
 
-/* The module of a target that holds address: 1 if there is one. */
-__noinline int find_module(u32 target, u64 address, struct abi_module *found)
+/* The module that holds address, by a target's table of them: 1 if there is one. */
+__noinline int find_module(u32 number, u64 address, struct abi_module *found)
 {
-    void *table = bpf_map_lookup_elem(&modules, &target);
+    void *table = bpf_map_lookup_elem(&modules, &number);
     struct abi_module *module;
     u32 low = 0, at, step;
 
@@ -90,11 +90,10 @@ __noinline int find_module(u32 target, u64 address, struct abi_module *found)
 }
 
 /* The code around address, in the interpreter or in a module. */
-static __always_inline int find_code(const struct abi_target *target, u32 number, u64 address,
-                                     struct abi_module *found)
+static __always_inline int find_code(const struct abi_target *target, u64 address, struct abi_module *found)
 {
     if (address - target->text_start >= target->text_end - target->text_start)
-        return find_module(number, address, found);
+        return find_module(target->modules, address, found);
     found->start = target->text_start;
     found->end = target->text_end;
     found->bias = target->bias;
@@ -103,14 +102,14 @@ static __always_inline int find_code(const struct abi_target *target, u32 number
 }
 
 /* Which call site returns there: binary << 32 | its number + 1, or 0. bias: of the file that it lies in, if there is one. */
-__noinline u64 find_caller_number(const struct abi_target *target, u32 number, u64 returns_to, u64 *bias)
+__noinline u64 find_caller_number(const struct abi_target *target, u64 returns_to, u64 *bias)
 {
     struct abi_module code = {};
     struct abi_caller_chunk *chunk;
     void *table;
     u32 at;
 
-    if (!target || !bias || !find_code(target, number, returns_to, &code) ||
+    if (!target || !bias || !find_code(target, returns_to, &code) ||
         !(table = bpf_map_lookup_elem(&caller_chunks, &code.binary)))
         return 0;
     *bias = code.bias;
@@ -120,10 +119,9 @@ __noinline u64 find_caller_number(const struct abi_target *target, u32 number, u
     return at ? (u64)code.binary << 32 | at : 0;
 }
 
-static __always_inline const struct abi_caller *find_caller(const struct abi_target *target, u32 number, u64 returns_to,
-                                                            u64 *bias)
+static __always_inline const struct abi_caller *find_caller(const struct abi_target *target, u64 returns_to, u64 *bias)
 {
-    u64 found = find_caller_number(target, number, returns_to, bias);
+    u64 found = find_caller_number(target, returns_to, bias);
     u32 binary = found >> 32, at = (u32)found - 1;
     struct abi_caller *caller;
     void *table;
@@ -181,7 +179,7 @@ static __always_inline int climb_one(const struct hit *hit, struct abi_key *key,
     in->base = at + 8;
     in->slot = 0;
     at = read_u64(at);
-    in->caller = caller = find_caller(hit->target, hit->number, at, &in->bias);
+    in->caller = caller = find_caller(hit->target, at, &in->bias);
     if (!caller && in->level)
         return 0;
     argument &= ABI_ARGUMENTS - 1;

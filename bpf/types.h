@@ -109,13 +109,15 @@ __noinline u64 signature_of(u64 type, const struct abi_layout *layout)
 }
 
 /* kind, mask and signature of what stands at type now. */
-__noinline int inspect_type(u64 type, u32 target, const struct abi_layout *layout, struct abi_type *found)
+__noinline int inspect_type(u64 type, const struct abi_layout *layout, struct abi_type *found)
 {
-    struct abi_type_key key = {.type = type, .target = target};
-    const struct abi_type *builtin = bpf_map_lookup_elem(&builtin_types, &key);
+    struct abi_type_key key = {.type = type};
+    const struct abi_type *builtin;
 
     if (!layout || !found)
         return 0;
+    key.target = layout->types;
+    builtin = bpf_map_lookup_elem(&builtin_types, &key);
     found->kind = found->mask = 0;
     if (builtin) {
         found->kind = builtin->kind;
@@ -153,7 +155,7 @@ __noinline int find_type(u64 type, u32 target, const struct abi_layout *layout, 
     if (known && holds(known, type, layout))
         return 0;
     found->number += found->announced == ANNOUNCED;
-    inspect_type(type, target, layout, found);
+    inspect_type(type, layout, found);
     if (found->kind == ABI_KIND_NO_TYPE) {
         found->announced = NOT_ANNOUNCED;
     } else if (announce_type(type, target, found->number, layout)) {

@@ -16,7 +16,8 @@ typedef int32_t s32;
 typedef int16_t s16;
 #endif
 
-#define ABI_TARGETS 64      /* processes in one recording */
+#define ABI_TARGETS 512     /* processes in one recording */
+#define ABI_PROCESSES 4096  /* that are watched at a time, those included that are not recorded */
 #define ABI_BINARIES 1024   /* files whose code is probed, over all targets: each has its own tables */
 #define ABI_BINARY_SITES 65536 /* probes in one, or places that samples are held against */
 #define ABI_BINARY_SPANS (1u << 18)
@@ -25,10 +26,12 @@ typedef int16_t s16;
 #define ABI_ROWS 16384
 #define ABI_COLD 4096
 #define ABI_TYPES 4096      /* that are remembered at a time, and threads */
-#define ABI_BUILTIN_TYPES 32 /* in one target */
+#define ABI_BUILTIN_TYPES 32 /* in one target; those of a forked one are its parent's */
 #define ABI_NAME_AT 4       /* an object is described on its so-many-th operation in a row: below it is cold */
 
-/* A cookie is target << 32 | site, and a site is known by its binary and its number there. */
+/* A cookie is target << 32 | site, and a site is known by its binary and its number there. Probes that all processes share
+ * name no target: it goes by the process. */
+#define ABI_ANY_TARGET 0xffffffffu
 #define ABI_COOKIE_SITE(cookie) ((u32)(cookie))
 #define ABI_COOKIE_TARGET(cookie) ((u32)((cookie) >> 32))
 #define ABI_SITE(binary, number) ((u32)(binary) << 16 | (u32)(number))
@@ -133,6 +136,14 @@ struct abi_target {
     u32 status;
     u64 children;         /* processes that it started */
     u64 samples;          /* how often a sample found it on a CPU */
+    u32 parent;           /* number + 1 of the target that it was forked from; 0: none */
+    u32 modules;          /* number of the table of its modules, which may be its parent's */
+};
+
+/* Which target a process is. */
+struct abi_process {
+    u32 target;
+    u32 borrows;          /* 1: it runs in its parent's memory (vfork) until it execs, as the parent's threads do */
 };
 
 /* A process whose execs and new mappings of code are to be told of. */
@@ -140,7 +151,7 @@ struct abi_follow {
     u32 hold;             /* 1: it is stopped (SIGSTOP) wherever that happens, so that nothing runs unseen */
     u32 reserved;
     u64 held;             /* so many changes there had been when it was stopped last */
-    u64 changes;
+    u64 changes;          /* from some number on, which differs between processes of one pid */
     u64 changed_ns;       /* when the last one was; monotonic clock */
 };
 
@@ -299,6 +310,7 @@ struct abi_layout {
     u16 frame_tlbc;       /* 0: this version has no bytecode of a thread's own */
     u16 code_bytes, code_tlbc, code_version, code_locals, code_linetable;
     u16 reserved;
+    u32 types;            /* the target whose builtin types are those of all that have this layout */
 };
 
 /* A Python string as it lies in memory: the user side makes UTF-8 of it. */
@@ -319,7 +331,8 @@ enum abi_event_kind {
     ABI_EVENT_FULL = 5,   /* the rows should be taken */
     ABI_EVENT_BYTECODE = 6, /* struct abi_bytecode: where Python code stood when a row with key.code was described */
     ABI_EVENT_STACK = 7,  /* struct abi_stack */
-    ABI_EVENT_CODE = 8,   /* a followed process has new code; see abi_follow */
+    ABI_EVENT_CODE = 8,   /* a followed process has new code; see abi_follow. words[0]: its pid; where it has been forked just now,
+                             words[1]: its parent's, words[2]: how many changes that had had */
 };
 
 /* Every event starts so. */
@@ -417,6 +430,7 @@ enum abi_stat {
     ABI_STAT_FAILED = 7,  /* ... and the ones that could not be read, or had no thread state */
     ABI_STAT_LOST_STACKS = 8, /* ... and the ones that the ring buffer could not take */
     ABI_STAT_SAMPLE_NS = 9, /* time that samples of targets took in BPF */
+    ABI_STAT_LEFT_OUT = 10, /* processes that were to be recorded, but there was no room */
     ABI_STATS = 16,
 };
 

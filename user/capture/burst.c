@@ -113,6 +113,7 @@ static void detach_all(struct session *session)
 {
     for (size_t i = 0; i < arrlenu(session->targets); i++)
         session_detach(&session->targets[i]);
+    session_unshare(session);
 }
 
 static void count_for(struct session *session, uint64_t length_ns)

@@ -57,13 +57,47 @@ int launch_exit_status(const struct launch *launch)
                                             : WEXITSTATUS(launch->wait_status);
 }
 
-/* Should hotref be killed while it holds the command, that is to go on. A signal by which the kernel tells of a parent's
- * death would not do: a command that runs as another user (setuid) is not sent it any more. Nothing that ends hotref ends
- * the guard; it lives until hotref's end of the pipe closes. */
+#define MOST_GUARDED 4096
+
+/* To who is not stopped the signal is nothing. */
+static void let_go(const int *guarded, size_t count)
+{
+    /* Probes that go with hotref may hold them for a moment yet. */
+    for (int try = 0; try < GUARD_TRIES; try++) {
+        bool any = false;
+
+        for (size_t i = 0; i < count; i++)
+            any |= syscall(SYS_pidfd_send_signal, guarded[i], SIGCONT, NULL, 0) == 0;
+        if (!any)
+            break;
+        usleep(GUARD_WAIT_US);
+    }
+}
+
+/* Forgets those that have ended. */
+static size_t forget(int *guarded, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (syscall(SYS_pidfd_send_signal, guarded[i], 0, NULL, 0))
+            close(guarded[i]);
+        else
+            guarded[kept++] = guarded[i];
+    }
+    return kept;
+}
+
+/* Should hotref be killed while it holds the command or what that has started, those are to go on. A signal by which the
+ * kernel tells of a parent's death would not do: a command that runs as another user (setuid) is not sent it any more.
+ * Nothing that ends hotref ends the guard; it lives until hotref's end of the pipe closes, and is told of more processes
+ * through it. */
 static void guard(int command, int alive)
 {
+    static int guarded[MOST_GUARDED];
+    size_t count = 0;
     sigset_t all;
-    char byte;
+    pid_t pid;
 
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
@@ -72,18 +106,22 @@ static void guard(int command, int alive)
     if (dup2(alive, 0) < 0 || close_range(1, 1, 0) || close_range(2, 2, 0) || dup2(command, 1) < 0 ||
         close_range(2, ~0u, 0) || account_keep(1ull << CAP_KILL))
         _exit(125);
-    while (read(0, &byte, 1) > 0)
-        ;
-    /* Probes that go with hotref may hold it for a moment yet. To who is not stopped the signal is nothing. */
-    for (int i = 0; i < GUARD_TRIES; i++) {
-        if (syscall(SYS_pidfd_send_signal, 1, SIGCONT, NULL, 0))
-            break;
-        usleep(GUARD_WAIT_US);
+    guarded[count++] = 1;
+    while (read(0, &pid, sizeof(pid)) == sizeof(pid)) {
+        int process = syscall(SYS_pidfd_open, pid, 0);
+
+        if (process >= 0 && count == MOST_GUARDED)
+            count = forget(guarded, count);
+        if (process >= 0 && count < MOST_GUARDED)
+            guarded[count++] = process;
+        else if (process >= 0)
+            close(process);
     }
+    let_go(guarded, count);
     _exit(0);
 }
 
-/* Its end of the pipe stays open as long as hotref lives. */
+/* Returns hotref's end of a pipe, which stays open as long as hotref lives; -1 with errno. */
 static int start_guard(pid_t pid)
 {
     int alive[2], command = syscall(SYS_pidfd_open, pid, 0);
@@ -102,9 +140,16 @@ static int start_guard(pid_t pid)
     }
     close(command);
     close(alive[0]);
-    if (guarding < 0)
-        close(alive[1]);
-    return guarding < 0 ? -1 : 0;
+    if (guarding >= 0)
+        return alive[1];
+    close(alive[1]);
+    return -1;
+}
+
+void launch_look_after(const struct launch *launch, pid_t pid)
+{
+    if (write(launch->guard, &pid, sizeof(pid)) != sizeof(pid))
+        warn("cannot tell who looks after process %d of it: %s", pid, strerror(errno));
 }
 
 static void close_pipe(int ends[2])
@@ -137,7 +182,8 @@ int launch_prepare(char *const *argv, const struct account *account, struct laun
     close(back[1]);
     launch->go = go[1];
     launch->report = back[0];
-    return start_guard(launch->pid) ? fail_errno("cannot start what looks after '%s'", argv[0]) : 0;
+    launch->guard = start_guard(launch->pid);
+    return launch->guard < 0 ? fail_errno("cannot start what looks after '%s'", argv[0]) : 0;
 }
 
 /* Nothing comes through the pipe if the command was found: exec closed it. */

@@ -15,6 +15,7 @@ struct launch {
     int wait_status; /* of waitpid(), once it has ended */
     int exec_errno;  /* why the command could not be run; 0 if it could */
     int go, report;  /* pipes to and from the child, before the command runs */
+    int guard;       /* a pipe to who lets them go on that hotref holds, should it be killed */
 };
 
 /* Forks a child that will run argv as account. -1 with a failure. */
@@ -22,6 +23,9 @@ int launch_prepare(char *const *argv, const struct account *account, struct laun
 
 /* Lets it run the command. -1 with a failure; exec_errno tells whether the command was to blame. */
 int launch_go(char *const *argv, struct launch *launch);
+
+/* Has the process go on, too, should hotref be killed. */
+void launch_look_after(const struct launch *launch, pid_t pid);
 
 /* Ends the child. */
 void launch_kill(struct launch *launch);

@@ -20,7 +20,7 @@ static bool is_loader(const struct mapping *mapping)
     return mapping->executable && mapping->inode && name && strncmp(name, "/ld", 3) == 0;
 }
 
-static int watch(const struct process *process, const struct mapping *mapping, int prog_fd)
+static int watch(const struct process *process, const struct mapping *mapping, int prog_fd, bool all)
 {
     char path[PATH_MAX];
     struct elf_file *file;
@@ -35,7 +35,7 @@ static int watch(const struct process *process, const struct mapping *mapping, i
     state = elf_file_symbol(file, STATE);
     if (called && state) {
         struct attach_point point = {.offset = elf_file_offset(file, called), .cookie = state + R_STATE - called};
-        pid_t pid = attach_can_filter_by_process() ? process->pid : 0;
+        pid_t pid = attach_can_filter_by_process() && !all ? process->pid : 0;
 
         link = attach_points(prog_fd, path, pid, &point, 1);
     }
@@ -43,15 +43,15 @@ static int watch(const struct process *process, const struct mapping *mapping, i
     return link;
 }
 
-int loader_watch(const struct process *process, int prog_fd, struct loader *loader)
+int loader_watch(const struct process *process, int prog_fd, bool all, struct loader *loader)
 {
-    *loader = (struct loader){.pid = process->pid, .link = -1};
+    *loader = (struct loader){.pid = all ? 0 : process->pid, .link = -1};
     for (size_t i = 0; i < arrlenu(process->mappings) && loader->link < 0; i++) {
         const struct mapping *mapping = &process->mappings[i];
 
         if (!is_loader(mapping))
             continue;
-        loader->link = watch(process, mapping, prog_fd);
+        loader->link = watch(process, mapping, prog_fd, all);
         loader->inode = mapping->inode;
         loader->dev_major = mapping->dev_major;
         loader->dev_minor = mapping->dev_minor;
@@ -61,7 +61,9 @@ int loader_watch(const struct process *process, int prog_fd, struct loader *load
 
 bool loader_is_of(const struct loader *loader, const struct process *process)
 {
-    for (size_t i = 0; loader->pid == process->pid && i < arrlenu(process->mappings); i++) {
+    if (loader->pid && loader->pid != process->pid)
+        return false;
+    for (size_t i = 0; i < arrlenu(process->mappings); i++) {
         const struct mapping *mapping = &process->mappings[i];
 
         if (is_loader(mapping) && mapping->inode == loader->inode && mapping->dev_major == loader->dev_major &&

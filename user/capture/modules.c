@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "capture/children.h"
 #include "capture/session_bpf.h"
 #include "target/interpreter.h"
 #include "util/array.h"
@@ -45,10 +46,10 @@ static int by_start(const void *left, const void *right)
     return a->start < b->start ? -1 : a->start > b->start;
 }
 
-/* Where none is mapped any more, one that holds no address stands for that. */
-static int put_table(struct session *session, uint32_t number)
+/* Makes table number of where the target's modules are. Where none is mapped any more, one that holds no address stands
+ * for that. */
+static int make_table(struct session *session, const struct session_target *target, uint32_t number)
 {
-    const struct session_target *target = &session->targets[number];
     struct abi_module *table = NULL;
     int status;
 
@@ -68,7 +69,36 @@ static int put_table(struct session *session, uint32_t number)
         arrsetlen(table, ABI_MODULES);
     status = tables_put_modules(&session->bpf->tables, number, table, arrlenu(table));
     arrfree(table);
-    return status || tables_commit(&session->bpf->tables) ? -1 : 0;
+    return status;
+}
+
+/* A forked target goes by its parent's table until either changes: then one of those that go by it gets one for them all. */
+static int part(struct session *session, uint32_t number)
+{
+    struct abi_target *targets = session->bpf->targets;
+    uint32_t heir = UINT32_MAX;
+
+    children_adopt(session);
+    for (uint32_t i = 0; i < arrlenu(session->targets); i++) {
+        if (i == number || targets[i].modules != number || !targets[i].live)
+            continue;
+        if (heir == UINT32_MAX) {
+            heir = i;
+            if (make_table(session, &session->targets[i], heir) || tables_commit(&session->bpf->tables))
+                return -1;
+        }
+        targets[i].modules = heir;
+    }
+    return 0;
+}
+
+static int put_table(struct session *session, uint32_t number)
+{
+    if (part(session, number) || make_table(session, &session->targets[number], number) ||
+        tables_commit(&session->bpf->tables))
+        return -1;
+    session->bpf->targets[number].modules = number;
+    return 0;
 }
 
 /* The range of a mapping of the module's file: one that is known, or a new one. */
@@ -300,7 +330,8 @@ void modules_free(struct session_target *target)
 {
     modules_detach(target);
     for (size_t i = 0; i < arrlenu(target->modules); i++) {
-        elf_file_close(target->modules[i].file);
+        if (!target->modules[i].of_parent)
+            elf_file_close(target->modules[i].file);
         free(target->modules[i].path);
         free(target->modules[i].open_path);
     }

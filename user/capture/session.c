@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -18,6 +19,7 @@
 
 #include "capture/attach.h"
 #include "capture/burst.h"
+#include "capture/children.h"
 #include "capture/modules.h"
 #include "capture/session_bpf.h"
 #include "probe/cache.h"
@@ -40,6 +42,7 @@
 #define LOOK_NS 500000000u
 #define MOST_THREADS 8192 /* whose names are kept, once no row tells of them any more */
 #define MOST_ROWS 16384 /* kept on the user side, before cold ones are folded */
+#define MANY_ROWS 65536 /* the same, where many processes may have a row for each thread */
 
 struct session *session_new(void)
 {
@@ -232,7 +235,7 @@ int session_add(struct session *session, struct process *process, struct interpr
     int binary;
     struct session_target target = {.code = {.link = -1}, .exit_status = -1};
 
-    if (arrlenu(session->targets) == ABI_TARGETS)
+    if (children_room(session) == 0)
         return fail("cannot record more than %d processes at once", ABI_TARGETS);
     binary = session_binary_of(session, interpreter->file, interpreter->path);
     if (binary < 0)
@@ -244,8 +247,7 @@ int session_add(struct session *session, struct process *process, struct interpr
     target.interpreter = *interpreter;
     target.code.binary = binary;
     target.code.bias = interpreter->bias;
-    arrput(session->targets, target);
-    return 0;
+    return children_add(session, &target);
 }
 
 const struct operation *session_site(const struct session_binary *binary, uint32_t number)
@@ -277,7 +279,7 @@ int session_fill_binary(struct session *session, uint32_t number)
     return 0;
 }
 
-static struct abi_layout abi_layout_of(const struct layout *layout)
+static struct abi_layout abi_layout_of(const struct layout *layout, uint32_t number)
 {
     return (struct abi_layout){
         .type_flags = layout->type_flags,
@@ -329,6 +331,7 @@ static struct abi_layout abi_layout_of(const struct layout *layout)
         .code_version = layout->code_version,
         .code_locals = layout->code_nlocalsplus,
         .code_linetable = layout->code_linetable,
+        .types = number,
     };
 }
 
@@ -368,12 +371,13 @@ static int fill_types(struct session *session, uint32_t number)
     return 0;
 }
 
-/* Samples are told apart by process. */
-static int sample_process(struct session *session, uint32_t number)
+/* Which target a process is: from then on BPF knows it. */
+static int register_process(struct session *session, uint32_t number)
 {
     uint32_t tgid = session->targets[number].process.pid;
+    struct abi_process process = {.target = number};
 
-    if (bpf_map_update_elem(bpf_map__fd(session->bpf->skeleton->maps.sampled), &tgid, &number, BPF_ANY))
+    if (bpf_map_update_elem(bpf_map__fd(session->bpf->skeleton->maps.processes), &tgid, &process, BPF_ANY))
         return fail_errno("cannot fill the BPF map of processes");
     return 0;
 }
@@ -383,7 +387,7 @@ static int fill_target(struct session *session, uint32_t number)
     struct session_target *target = &session->targets[number];
     const struct interpreter *interpreter = &target->interpreter;
     const struct scan *scan = session->binaries[target->code.binary].scan;
-    struct abi_layout layout = abi_layout_of(&interpreter->layout);
+    struct abi_layout layout = abi_layout_of(&interpreter->layout, number);
     uint64_t code_type = elf_file_symbol(interpreter->file, "PyCode_Type");
 
     target->state = (struct abi_target){
@@ -396,14 +400,13 @@ static int fill_target(struct session *session, uint32_t number)
         .code_type = code_type ? code_type + interpreter->bias : 0,
         .runtime = interpreter->runtime,
         .tls = elf_file_thread_symbol(interpreter->file, "_Py_tss_tstate"),
+        .modules = number,
     };
-    if (session->mode != SESSION_EXACT && sample_process(session, number))
-        return -1;
     if (session_fill_binary(session, target->code.binary) || tables_commit(&session->bpf->tables) ||
         update(session->bpf->skeleton->maps.layouts, number, &layout) ||
         update(session->bpf->skeleton->maps.targets, number, &target->state))
         return -1;
-    return fill_types(session, number);
+    return fill_types(session, number) || register_process(session, number) ? -1 : 0;
 }
 
 /* Events and rows */
@@ -415,8 +418,15 @@ static int take_event(void *context, void *data, size_t size)
     struct session *session = context;
     const struct abi_event_head *head = data;
 
-    if (size < sizeof(*head) || head->target >= arrlenu(session->targets))
+    if (size < sizeof(*head))
         return 0;
+    children_adopt(session);
+    if (head->event == ABI_EVENT_CODE && size >= sizeof(struct abi_event))
+        children_note(session, data);
+    if (head->target >= arrlenu(session->targets))
+        return 0;
+    if (head->event == ABI_EVENT_THREAD)
+        session->targets[head->target].name_tries = NAME_TRIES;
     if (session->observer.event)
         session->observer.event(session->observer.context, &session->targets[head->target], head, size);
     if (head->event == ABI_EVENT_FULL)
@@ -427,8 +437,7 @@ static int take_event(void *context, void *data, size_t size)
     return session->bpf->skeleton->bss->rows_in[session->bpf->active] > ABI_ROWS / ROWS_SHARE ? take_rows(session) : 0;
 }
 
-/* Maps the elements from `first` on of an array map that is made for it. NULL with a failure. */
-static void *map_elements(const struct bpf_map *map, size_t first, size_t count)
+void *session_map_elements(const struct bpf_map *map, size_t first, size_t count)
 {
     size_t size = (bpf_map__value_size(map) + 7) & ~(size_t)7;
     void *elements =
@@ -445,7 +454,7 @@ static int await_writers(struct session_bpf *bpf, uint32_t which)
 {
     const struct bpf_map *map = bpf->skeleton->maps.scratches;
     size_t size = (bpf_map__value_size(map) + 7) & ~(size_t)7, count = bpf_map__max_entries(map);
-    char *scratches = map_elements(map, 0, count);
+    char *scratches = session_map_elements(map, 0, count);
 
     if (!scratches)
         return -1;
@@ -488,7 +497,7 @@ static int take_all(struct bpf_map *map, void *take(struct collector *, const vo
 /* Empties a half of the rows. */
 static int take_half(struct session *session, uint32_t half)
 {
-    struct abi_row_slot *slots = map_elements(session->bpf->skeleton->maps.rows, half * (size_t)ABI_ROWS, ABI_ROWS);
+    struct abi_row_slot *slots = session_map_elements(session->bpf->skeleton->maps.rows, half * (size_t)ABI_ROWS, ABI_ROWS);
 
     if (!slots)
         return -1;
@@ -538,7 +547,12 @@ static void forget_threads(struct session *session)
     hmfree(seen);
     hmfree(collector->threads);
     collector->threads = kept;
-    session->bpf->threads_seen = 0;
+}
+
+/* Where what a target forks is to be counted from the first instruction on, its probes cannot be the target's alone. */
+static bool shares_probes(const struct session *session)
+{
+    return session->descendants || session->everyone;
 }
 
 /* BPF goes on in the other rows, and these become ours. */
@@ -553,7 +567,7 @@ static int take_rows(struct session *session)
     bpf->skeleton->bss->active_rows = bpf->active;
     __sync_synchronize();
     status = await_writers(bpf, taken) || take_half(session, taken) ? -1 : 0;
-    if (collect_trim(&session->collector, MOST_ROWS) && session->observer.trimmed)
+    if (collect_trim(&session->collector, shares_probes(session) ? MANY_ROWS : MOST_ROWS) && session->observer.trimmed)
         session->observer.trimmed(session->observer.context);
     forget_threads(session);
     bpf->full = false;
@@ -607,6 +621,8 @@ static int load(struct session *session)
     *(uint32_t *)&bpf->skeleton->rodata->full_at = ABI_ROWS / ROWS_SHARE / cpus;
     *(uint32_t *)&bpf->skeleton->rodata->plain = bench_level();
     *(uint32_t *)&bpf->skeleton->rodata->in_bursts = session->mode == SESSION_AUTO;
+    *(uint32_t *)&bpf->skeleton->rodata->descendants = session->descendants;
+    *(uint32_t *)&bpf->skeleton->rodata->everyone = session->everyone;
     *(uint32_t *)&bpf->skeleton->rodata->stack_period = session->stack_period = stack_period();
     bpf_program__set_autoload(bpf->skeleton->progs.on_sample, session->mode != SESSION_EXACT);
     bpf_program__set_autoload(bpf->skeleton->progs.on_operation, session->mode != SESSION_SAMPLE);
@@ -617,6 +633,10 @@ static int load(struct session *session)
                                   .chunks = bpf_map__fd(bpf->skeleton->maps.caller_chunks),
                                   .modules = bpf_map__fd(bpf->skeleton->maps.modules),
                                   .spans = bpf_map__fd(bpf->skeleton->maps.spans)};
+    bpf->targets = session_map_elements(bpf->skeleton->maps.targets, 0, ABI_TARGETS);
+    if (!bpf->targets)
+        return -1;
+    bpf->skeleton->bss->targets_taken = arrlenu(session->targets);
     bpf->events = ring_buffer__new(bpf_map__fd(bpf->skeleton->maps.events), take_event, session, NULL);
     return bpf->events ? 0 : fail_errno("cannot read BPF's ring buffer");
 }
@@ -657,22 +677,21 @@ static void run_attach(void *argument)
         attach_points(attaching->program, attaching->path, attaching->pid, attaching->points, attaching->count);
 }
 
-int session_attach(struct session *session, uint32_t number, struct session_code *code, const struct elf_file *file,
+/* Puts the probes, with no target in their cookies where all processes share them. */
+static void attach(struct session *session, uint32_t target, pid_t pid, struct session_code *code, const struct elf_file *file,
                    const char *open_path)
 {
     const struct session_binary *binary = &session->binaries[code->binary];
-    const struct process *process = &session->targets[number].process;
-    size_t count = session->mode != SESSION_AUTO || session->bpf->bursting ? arrlenu(binary->armed) : 0;
+    size_t count = arrlenu(binary->armed);
     struct attach_point *points = calloc(count + 1, sizeof(*points));
-    struct attaching attaching = {bpf_program__fd(session->bpf->skeleton->progs.on_operation), open_path,
-                                  attach_can_filter_by_process() ? process->pid : 0, points, count, -1};
+    struct attaching attaching = {bpf_program__fd(session->bpf->skeleton->progs.on_operation), open_path, pid, points,
+                                  count, -1};
 
     for (size_t i = 0; i < count; i++) {
         points[i].offset = elf_file_offset(file, binary->scan->operations[binary->armed[i]].probe);
-        points[i].cookie = (uint64_t)number << 32 | ABI_SITE(code->binary, i);
+        points[i].cookie = (uint64_t)target << 32 | ABI_SITE(code->binary, i);
     }
-    if (count)
-        do_meanwhile(session, run_attach, &attaching);
+    do_meanwhile(session, run_attach, &attaching);
     code->link = attaching.link;
     code->refused = 0;
     memset(code->refused_of, 0, sizeof(code->refused_of));
@@ -681,7 +700,54 @@ int session_attach(struct session *session, uint32_t number, struct session_code
         code->refused_of[binary->scan->operations[binary->armed[i]].kind] += points[i].refused;
     }
     free(points);
-    return !count ? 0 : code->link < 0 ? -1 : prove_live(process, code, binary);
+}
+
+/* The probes in a file, which every process has that maps it. NULL with a failure. */
+static const struct session_code *share_link(struct session *session, const struct session_code *code,
+                                             const struct elf_file *file, const char *open_path)
+{
+    struct shared_link added = {.binary = code->binary, .code = {.binary = code->binary, .link = -1}};
+    struct stat status;
+
+    if (stat(open_path, &status)) {
+        fail_errno("cannot look at '%s'", open_path);
+        return NULL;
+    }
+    for (size_t i = 0; i < arrlenu(session->bpf->shared); i++) {
+        const struct shared_link *known = &session->bpf->shared[i];
+
+        if (known->device == status.st_dev && known->inode == status.st_ino && known->binary == code->binary)
+            return &known->code;
+    }
+    added.device = status.st_dev;
+    added.inode = status.st_ino;
+    attach(session, ABI_ANY_TARGET, 0, &added.code, file, open_path);
+    if (added.code.link < 0)
+        return NULL;
+    arrput(session->bpf->shared, added);
+    return &session->bpf->shared[arrlenu(session->bpf->shared) - 1].code;
+}
+
+int session_attach(struct session *session, uint32_t number, struct session_code *code, const struct elf_file *file,
+                   const char *open_path)
+{
+    const struct session_binary *binary = &session->binaries[code->binary];
+    const struct process *process = &session->targets[number].process;
+    const struct session_code *shared;
+
+    if (!arrlenu(binary->armed) || (session->mode == SESSION_AUTO && !session->bpf->bursting))
+        return 0;
+    if (!shares_probes(session)) {
+        attach(session, number, attach_can_filter_by_process() ? process->pid : 0, code, file, open_path);
+        return code->link < 0 ? -1 : prove_live(process, code, binary);
+    }
+    shared = share_link(session, code, file, open_path);
+    if (!shared)
+        return -1;
+    code->refused = shared->refused;
+    memcpy(code->refused_of, shared->refused_of, sizeof(code->refused_of));
+    /* From one burst to the next nothing changes for a process but that they come again. */
+    return code->live ? 0 : prove_live(process, code, binary);
 }
 
 /* A process that is gone, or only waits to be reaped, has nothing mapped. */
@@ -737,11 +803,11 @@ void session_watch_loader(struct session *session, const struct process *process
 
     if (is_watched(session, process))
         return;
-    if (loader_watch(process, bpf_program__fd(session->bpf->skeleton->progs.on_loader), &loader) == 0)
+    if (loader_watch(process, bpf_program__fd(session->bpf->skeleton->progs.on_loader), shares_probes(session), &loader) == 0)
         arrput(session->bpf->loaders, loader);
 }
 
-static struct abi_follow follow_of(const struct session *session, pid_t pid)
+struct abi_follow session_follow_of(const struct session *session, pid_t pid)
 {
     struct abi_follow follow = {0};
     uint32_t tgid = pid;
@@ -750,16 +816,33 @@ static struct abi_follow follow_of(const struct session *session, pid_t pid)
     return follow;
 }
 
+bool session_is_followed(const struct session *session, pid_t pid)
+{
+    struct abi_follow follow;
+    uint32_t tgid = pid;
+
+    return bpf_map_lookup_elem(bpf_map__fd(session->bpf->skeleton->maps.followed), &tgid, &follow) == 0;
+}
+
+bool session_is_recorded(const struct session *session, pid_t pid)
+{
+    for (size_t i = 0; i < arrlenu(session->targets); i++) {
+        if (session->targets[i].process.pid == pid && session->bpf->targets[i].live)
+            return true;
+    }
+    return false;
+}
+
 bool session_is_held(struct session *session, pid_t pid)
 {
     uint64_t let_go = hmget(session->bpf->let_go, pid);
 
-    return follow_of(session, pid).held > let_go;
+    return session_follow_of(session, pid).held > let_go;
 }
 
 bool session_has_changed(struct session *session, pid_t pid, uint64_t *seen)
 {
-    uint64_t changes = follow_of(session, pid).changes;
+    uint64_t changes = session_follow_of(session, pid).changes;
     bool changed = changes != *seen;
 
     *seen = changes;
@@ -781,12 +864,12 @@ static int start_target(struct session *session, uint32_t number)
     target->blind = !is_watched(session, &target->process);
     session_has_changed(session, target->process.pid, &target->changes);
     modules_refresh(session, number, 0);
-    target->state.live = 1;
-    if (update(session->bpf->skeleton->maps.targets, number, &target->state))
-        return -1;
+    session->bpf->targets[number].live = target->state.live = 1;
     /* Had it ended just before that, nobody would tell. */
-    if (is_gone(&target->process))
+    if (session->bpf->targets[number].end || is_gone(&target->process)) {
+        session->bpf->targets[number].live = target->state.live = 0;
         return fail("process %d ended before its probes were in place: nothing was measured", target->process.pid);
+    }
     elf_file_rest(target->interpreter.file);
     return 0;
 }
@@ -817,7 +900,7 @@ static void refresh_modules(struct session *session)
 
     for (size_t i = 0; i < arrlenu(session->targets); i++) {
         struct session_target *target = &session->targets[i];
-        struct abi_follow follow = follow_of(session, target->process.pid);
+        struct abi_follow follow = session_follow_of(session, target->process.pid);
 
         if (!target->state.live || (!(look && target->blind) && follow.changes == target->changes))
             continue;
@@ -829,7 +912,7 @@ static void refresh_modules(struct session *session)
 /* Another of its threads may be stopped anew meanwhile: what BPF keeps is BPF's alone to change. */
 int session_let_go(struct session *session, pid_t pid)
 {
-    uint64_t held = follow_of(session, pid).held;
+    uint64_t held = session_follow_of(session, pid).held;
 
     refresh_modules(session); /* what it has loaded just now */
     hmput(session->bpf->let_go, pid, held);
@@ -849,10 +932,11 @@ void session_detach(struct session_target *target)
 
 static void refresh_targets(struct session *session)
 {
+    children_adopt(session);
     for (uint32_t i = 0; i < arrlenu(session->targets); i++) {
         struct session_target *target = &session->targets[i];
 
-        bpf_map_lookup_elem(bpf_map__fd(session->bpf->skeleton->maps.targets), &i, &target->state);
+        target->state = session->bpf->targets[i];
         if (target->started && !target->state.live)
             session_detach(target);
     }
@@ -898,17 +982,18 @@ static size_t refresh_threads(struct session_target *target)
 
 static void refresh_names(struct session *session)
 {
-    size_t seen = hmlenu(session->collector.threads), nameless = 0;
-    struct session_bpf *bpf = session->bpf;
+    bool wanted = false;
 
-    if (seen != bpf->threads_seen)
-        bpf->name_tries = NAME_TRIES;
-    bpf->threads_seen = seen;
-    if (bpf->name_tries == 0)
-        return;
-    for (size_t i = 0; i < arrlenu(session->targets); i++)
-        nameless += refresh_threads(&session->targets[i]);
-    bpf->name_tries = nameless ? bpf->name_tries - 1 : 0;
+    for (size_t i = 0; i < arrlenu(session->targets); i++) {
+        struct session_target *target = &session->targets[i];
+
+        if (target->name_tries == 0)
+            continue;
+        target->name_tries = refresh_threads(target) ? target->name_tries - 1 : 0;
+        wanted |= target->name_tries > 0;
+        session_catch_up(session, 0); /* of many targets this takes long */
+    }
+    session->bpf->names_wanted = wanted;
 }
 
 static void observe_pause(struct session *session, bool last)
@@ -949,7 +1034,7 @@ int session_poll(struct session *session, int timeout_ms)
 {
     struct session_bpf *bpf = session->bpf;
 
-    session_catch_up(session, bpf->name_tries ? NAME_WAIT_MS : timeout_ms);
+    session_catch_up(session, bpf->names_wanted ? NAME_WAIT_MS : timeout_ms);
     refresh_targets(session);
     refresh_names(session);
     refresh_modules(session);
@@ -970,6 +1055,11 @@ uint64_t session_children(const struct session *session)
     for (size_t i = 0; i < arrlenu(session->targets); i++)
         children += session->targets[i].state.children;
     return children;
+}
+
+uint64_t session_left_out(const struct session *session)
+{
+    return session->left_out + session_stat(session, ABI_STAT_LEFT_OUT);
 }
 
 size_t session_running(const struct session *session)
@@ -1004,19 +1094,24 @@ uint64_t session_map_bytes(const struct session *session)
     return sum + session->bpf->tables.bytes;
 }
 
-static void take_stats(struct session *session)
+uint64_t session_stat(const struct session *session, uint32_t stat)
 {
     int cpus = libbpf_num_possible_cpus();
-    uint64_t *each = calloc(cpus, sizeof(*each));
+    uint64_t *each = calloc(cpus, sizeof(*each)), sum = 0;
 
-    for (uint32_t stat = 0; stat < ABI_STATS; stat++) {
-        session->stats[stat] = 0;
-        if (bpf_map_lookup_elem(bpf_map__fd(session->bpf->skeleton->maps.stats), &stat, each))
-            continue;
+    if (bpf_map_lookup_elem(bpf_map__fd(session->bpf->skeleton->maps.stats), &stat, each) == 0) {
         for (int i = 0; i < cpus; i++)
-            session->stats[stat] += each[i];
+            sum += each[i];
     }
     free(each);
+    return sum;
+}
+
+void session_unshare(struct session *session)
+{
+    for (size_t i = 0; i < arrlenu(session->bpf->shared); i++)
+        close(session->bpf->shared[i].code.link);
+    arrfree(session->bpf->shared);
 }
 
 static void close_loaders(struct session *session)
@@ -1056,6 +1151,7 @@ int session_stop(struct session *session)
     sampler_stop(&bpf->sampler);
     for (size_t i = 0; i < arrlenu(session->targets); i++)
         session_detach(&session->targets[i]);
+    session_unshare(session);
     let_all_go(session);
     refresh_targets(session);
     ring_buffer__consume(bpf->events);
@@ -1063,7 +1159,8 @@ int session_stop(struct session *session)
     if (take_rows(session) || take_rows(session) || take_all(bpf->skeleton->maps.cold, take_cold, &session->collector))
         return -1;
     ring_buffer__consume(bpf->events);
-    take_stats(session);
+    for (uint32_t stat = 0; stat < ABI_STATS; stat++)
+        session->stats[stat] = session_stat(session, stat);
     return 0;
 }
 
@@ -1072,7 +1169,10 @@ static void free_target(struct session_target *target)
     session_detach(target);
     modules_free(target);
     interpreter_free_threads(target->threads);
-    interpreter_close(&target->interpreter);
+    if (target->parent)
+        free(target->interpreter.open_path); /* all else is the parent's */
+    else
+        interpreter_close(&target->interpreter);
     process_close(&target->process);
 }
 
@@ -1095,7 +1195,11 @@ void session_free(struct session *session)
     bpf_link__destroy(session->bpf->on_exit);
     bpf_link__destroy(session->bpf->on_exec);
     bpf_link__destroy(session->bpf->on_fork);
+    session_unshare(session);
     close_loaders(session);
+    arrfree(session->bpf->changes);
+    if (session->bpf->targets)
+        munmap(session->bpf->targets, ABI_TARGETS * sizeof(*session->bpf->targets));
     sampler_stop(&session->bpf->sampler);
     if (session->bpf->stats > 0)
         close(session->bpf->stats);

@@ -34,9 +34,10 @@ struct session_code {
 /* An extension module, or another library that uses Python's functions. */
 struct session_module {
     struct session_code code;
-    struct elf_file *file;
+    struct elf_file *file;        /* a forked target's is its parent's */
     char *path;                   /* as the process sees it */
     char *open_path;              /* how to open it from here, while the process lives */
+    bool of_parent;               /* the file is: this is the copy that a forked target has */
     bool failed;                  /* its probes could not be placed, or BPF not be told of them */
     uint64_t late_ns;             /* so long it was mapped before it was counted in; 0 if that was from its start */
 };
@@ -58,7 +59,8 @@ struct session_file {
 
 struct session_target {
     struct process process;
-    struct interpreter interpreter;
+    struct interpreter interpreter; /* a forked target's is its parent's, and so are its modules' files */
+    uint32_t parent;              /* number + 1 of the target that it was forked from; 0: none */
     struct session_code code;     /* of the interpreter */
     struct session_module *modules; /* stb_ds array */
     size_t told;                  /* of them, those that the user has heard of */
@@ -68,6 +70,7 @@ struct session_target {
     bool blind;                   /* its loader does not tell of new code: it is looked at now and then */
     bool started;                 /* its probes are, or were, in place */
     struct abi_target state;      /* as BPF left it */
+    int name_tries;               /* how often names of threads are still to be looked for */
     struct python_thread *threads; /* as last seen */
     int exit_status;              /* wait status of a child that was launched; -1 where it is not known */
 };
@@ -115,6 +118,8 @@ struct session {
     enum session_mode mode;       /* to be set before targets are added */
     uint32_t sample_hz;           /* the same; a CPU looks so often */
     struct session_bursts bursts; /* overhead: the same */
+    bool descendants;             /* the same: what targets and followed processes start is recorded too */
+    bool everyone;                /* the same: session_next_change() tells of all processes */
     char scans[512];                  /* folder for cached scans, or "" */
     struct session_glob *increments;  /* stb_ds array, to be filled before targets are added */
     struct session_observer observer; /* to be set before session_arm(), if wanted */
@@ -122,6 +127,7 @@ struct session {
     struct session_binary *binaries;
     struct collector collector;
     uint64_t stats[ABI_STATS];
+    uint32_t left_out;            /* processes that were to be recorded and could not be; more of them are in stats */
     uint32_t stack_period;        /* each row's Python stack was looked at once in so many operations; 0: never */
     uint64_t armed_at_ns, stopped_at_ns; /* monotonic clock */
     struct session_bpf *bpf;
@@ -160,6 +166,12 @@ int session_follow(struct session *session, pid_t pid, bool hold);
 /* Has the loader of a followed process tell, which after an exec is another one's. */
 void session_watch_loader(struct session *session, const struct process *process);
 
+/* Whether it is followed: as a target, or as what a followed process has started. */
+bool session_is_followed(const struct session *session, pid_t pid);
+
+/* Whether it is a target at this moment. */
+bool session_is_recorded(const struct session *session, pid_t pid);
+
 /* Whether it is held, or has come to have new code since this was asked last. */
 bool session_is_held(struct session *session, pid_t pid);
 bool session_has_changed(struct session *session, pid_t pid, uint64_t *seen);
@@ -180,7 +192,20 @@ bool session_samples_cycles(const struct session *session);
 /* Memory that the BPF maps hold, in bytes. */
 uint64_t session_map_bytes(const struct session *session);
 
-/* Child processes that the targets started while they were recorded, and which were not. */
+/* A process that has new code, or has just been forked from one that is followed and no target. */
+struct session_change {
+    pid_t pid;
+    pid_t parent;                 /* 0: it was not forked */
+    uint64_t parent_changes;      /* how many changes its parent had had by then */
+};
+
+/* Takes the next one, if there is one. */
+bool session_next_change(struct session *session, struct session_change *change);
+
+/* Processes that were to be recorded and could not be. */
+uint64_t session_left_out(const struct session *session);
+
+/* Child processes that the targets started while they were recorded, and which were not to be. */
 uint64_t session_children(const struct session *session);
 
 /* Targets that still run and are counted. */

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <getopt.h> /* optarg, optind */
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,10 +14,12 @@
 #include "capture/launch.h"
 #include "capture/session.h"
 #include "cmd/command.h"
+#include "cmd/follow.h"
 #include "emit/emit.h"
 #include "profile/profile.h"
 #include "profile/spell.h"
 #include "resolve/build.h"
+#include "target/cgroup.h"
 #include "util/account.h"
 #include "util/array.h"
 #include "util/error.h"
@@ -37,6 +40,10 @@ struct options {
     char *spelled;        /* what is recorded, for people */
     char **increments;    /* stb_ds array: globs on C functions whose inlined increments are counted */
     bool verbose;
+    bool subprocesses;
+    bool all;
+    const char *group;    /* as given; NULL: any */
+    char cgroup[PATH_MAX];
     enum session_mode mode;
     bool has_mode, has_overhead;
     double overhead;      /* of mode auto: a share of the targets' CPU time */
@@ -169,9 +176,38 @@ static int parse_option(int option, struct options *options)
     case 'v':
         options->verbose = true;
         return 0;
+    case LONG('S'):
+        options->subprocesses = true;
+        return 0;
+    case 'a':
+        options->all = true;
+        return 0;
+    case 'G':
+        options->group = optarg;
+        return 0;
     default:
         return STATUS_USAGE;
     }
+}
+
+/* Which of them go together. */
+static int check_options(const struct options *options)
+{
+    if (options->command && arrlenu(options->pids))
+        return command_misused(&command_record, "either -p or a command, not both");
+    if (options->all && (options->command || arrlenu(options->pids)))
+        return command_misused(&command_record, "either -a or %s, not both", options->command ? "a command" : "-p");
+    if (options->group && !options->all)
+        return command_misused(&command_record, "-G is for -a");
+    if (!options->command && !options->all && !arrlenu(options->pids))
+        return command_misused(&command_record, "nothing to record: give -p PID, -a or -- CMD");
+    if (options->mode != SESSION_EXACT && options->increments)
+        return command_misused(&command_record, "--increments is for --mode exact: samples fall on all increments");
+    if (options->mode != SESSION_AUTO && options->has_overhead)
+        return command_misused(&command_record, "--overhead is for --mode auto");
+    if (options->command && options->delay > 0)
+        return command_misused(&command_record, "--delay is for -p and -a: a command is recorded from its first instruction");
+    return 0;
 }
 
 static int parse(int argc, char **argv, struct options *options)
@@ -187,19 +223,9 @@ static int parse(int argc, char **argv, struct options *options)
         return status;
     if (optind < argc)
         options->command = argv + optind;
-    if (options->command && arrlenu(options->pids))
-        return command_misused(&command_record, "either -p or a command, not both");
-    if (!options->command && !arrlenu(options->pids))
-        return command_misused(&command_record, "nothing to record: give -p PID or -- CMD");
     if (!options->has_mode && !options->command && !options->increments)
         options->mode = SESSION_AUTO;
-    if (options->mode != SESSION_EXACT && options->increments)
-        return command_misused(&command_record, "--increments is for --mode exact: samples fall on all increments");
-    if (options->mode != SESSION_AUTO && options->has_overhead)
-        return command_misused(&command_record, "--overhead is for --mode auto");
-    if (options->command && options->delay > 0)
-        return command_misused(&command_record, "--delay is for -p: a command is recorded from its first instruction");
-    return 0;
+    return check_options(options);
 }
 
 /* "-p 4711 (python3.13t app.py)" */
@@ -229,6 +255,12 @@ static char *spell_command(const struct options *options)
     size_t size;
     FILE *out = open_memstream(&spelled, &size);
 
+    if (options->all)
+        fputs("-a", out);
+    if (options->group) {
+        fputs(" -G ", out);
+        spell_word(out, options->group);
+    }
     for (char **word = options->command; word && *word; word++) {
         fputs(word == options->command ? "" : " ", out);
         spell_word(out, *word);
@@ -282,13 +314,16 @@ static int add_process(struct session *session, const struct options *options, p
 {
     struct process process = {0};
     struct interpreter interpreter = {0};
+    int found;
 
     if (process_open(pid, &process))
         return -1;
-    if (interpreter_find(&process, &interpreter) || add(session, options, &process, &interpreter)) {
+    found = interpreter_find(&process, &interpreter);
+    if (found || add(session, options, &process, &interpreter)) {
         interpreter_close(&interpreter);
         process_close(&process);
-        return -1;
+        /* What it starts may well be one. */
+        return options->subprocesses && (found == INTERPRETER_NONE || found == INTERPRETER_GIL) ? 0 : -1;
     }
     return 0;
 }
@@ -301,28 +336,56 @@ static void sleep_interruptibly(double seconds)
         poll(NULL, 0, POLL_MS);
 }
 
+/* Whether a target before this one has told of a module of that path. */
+static bool was_told(const struct session *session, size_t before, const char *path)
+{
+    for (size_t i = 0; i < before; i++) {
+        for (size_t j = 0; j < session->targets[i].told; j++) {
+            if (strcmp(session->targets[i].modules[j].path, path) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* Modules that have been loaded since this was said last. */
 static void tell_modules(const struct session *session, const struct options *options)
 {
     for (size_t i = 0; options->verbose && i < arrlenu(session->targets); i++) {
         struct session_target *target = &session->targets[i];
 
-        for (; target->told < arrlenu(target->modules); target->told++)
-            warn("counts in '%s' too", target->modules[target->told].path);
+        for (; target->told < arrlenu(target->modules); target->told++) {
+            const char *path = target->modules[target->told].path;
+
+            if (!was_told(session, i, path))
+                warn("counts in '%s' too", path);
+        }
     }
 }
 
-/* Until every target has ended, the time is over, or the user has had enough. */
-static int watch(struct session *session, const struct options *options)
+/* Whether something may be counted yet: there are targets, or may be again. */
+static bool goes_on(const struct session *session, const struct options *options)
+{
+    if (options->all || session_running(session) > 0)
+        return true;
+    for (size_t i = 0; options->subprocesses && i < arrlenu(options->pids); i++) {
+        if (session_is_followed(session, options->pids[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Until that is over, or the time is, or the user has had enough. */
+static int watch(struct session *session, const struct options *options, struct follow *follow)
 {
     double until = monotonic_seconds() + options->seconds;
 
-    while (session_running(session) > 0) {
+    while (goes_on(session, options)) {
         if (options->seconds > 0 && monotonic_seconds() >= until)
             break;
-        if (interrupted && !(options->command && interrupted == SIGINT))
+        if (interrupted)
             break;
-        if (session_poll(session, POLL_MS))
+        if (session_poll(session, POLL_MS) || follow_step(follow))
             return -1;
         burst_step(session);
         tell_modules(session, options);
@@ -439,8 +502,10 @@ static int finish(struct session *session, const struct options *options, struct
     status = profile_write(profile, *file);
     *file = NULL; /* written or not, it is gone */
     if (session_children(session))
-        warn("%llu child processes were started and not recorded: record them by themselves, with -p",
+        warn("%llu child processes were started and not recorded: --subprocesses records them too",
              (unsigned long long)session_children(session));
+    if (session_left_out(session))
+        warn("%llu processes are not recorded that were to be", (unsigned long long)session_left_out(session));
     if (!status)
         emit_summary(profile, strcmp(options->output, DEFAULT_OUTPUT) ? options->output : NULL, stderr);
     profile_free(profile);
@@ -455,30 +520,80 @@ static int missed_increments(const struct options *options, const char *where)
                 options->increments[0], arrlenu(options->increments) > 1 ? " or as the other globs say, " : ", ", where);
 }
 
-static int record_processes(struct session *session, const struct options *options, struct profile_file **file)
+struct recording {
+    struct session *session;
+    const struct options *options;
+};
+
+/* What follow_look() has added. */
+static void tell_added(void *context, size_t first)
 {
-    sleep_interruptibly(options->delay);
-    for (size_t i = 0; i < arrlenu(options->pids); i++) {
-        if (add_process(session, options, options->pids[i]))
-            return -1;
-    }
-    if (session_open(session))
-        return -1;
+    struct recording *recording = context;
+    struct session *session = recording->session;
+
+    if (first == 0 && recording->options->command)
+        tell_armed(session, recording->options);
+    else if (recording->options->verbose)
+        warn("records process %d too", session->targets[arrlenu(session->targets) - 1].process.pid);
+    warn_of_gaps(session, recording->options, first);
+    if (first == 0 && session_missed_increments(session))
+        warn("no C function with an inlined increment is called as --increments says, unless a module that comes later has it "
+             "('hotref scan --all' lists them all)");
+}
+
+/* The processes that were named, and what they have started so far; or all. */
+static int start_with(struct session *session, const struct options *options, struct follow *follow)
+{
     for (size_t i = 0; i < arrlenu(options->pids); i++) {
         if (session_follow(session, options->pids[i], false))
             return -1;
     }
     if (session_arm(session) || drop(options))
         return -1;
-    if (session_missed_increments(session))
+    if (arrlenu(options->pids) && session_missed_increments(session))
         return missed_increments(options, "in the interpreter nor in a module that is loaded");
+    for (size_t i = 0; options->subprocesses && i < arrlenu(options->pids); i++) {
+        if (follow_descendants(follow, options->pids[i]))
+            return -1;
+    }
+    if (options->all)
+        follow_all(follow);
+    return 0;
+}
+
+static int record_running(struct session *session, const struct options *options, struct follow *follow)
+{
+    sleep_interruptibly(options->delay);
+    for (size_t i = 0; i < arrlenu(options->pids); i++) {
+        if (add_process(session, options, options->pids[i]))
+            return -1;
+    }
+    if (session_open(session) || start_with(session, options, follow))
+        return -1;
     tell_armed(session, options);
     warn_of_gaps(session, options, 0);
     if (isatty(STDERR_FILENO))
         warn("recording; Ctrl-C ends it%s", options->seconds > 0 ? " early" : "");
-    if (watch(session, options) || stop(session, options))
+    if (watch(session, options, follow) || stop(session, options))
         return -1;
-    return finish(session, options, file);
+    if (options->verbose && follow->gil)
+        warn("passed over %llu processes of a CPython with the GIL", (unsigned long long)follow->gil);
+    return arrlenu(session->targets) ? 0 : fail("no free-threaded CPython ran%s%s%s: nothing was measured",
+                                                options->all ? "" : " there", options->group ? " in the cgroup " : "",
+                                                options->group ? options->cgroup : "");
+}
+
+static int record_processes(struct session *session, const struct options *options, struct profile_file **file)
+{
+    struct recording recording = {session, options};
+    struct follow follow = {.session = session,
+                            .cgroup = options->group ? options->cgroup : NULL,
+                            .added = tell_added,
+                            .context = &recording};
+    int status = record_running(session, options, &follow);
+
+    follow_free(&follow);
+    return status ? -1 : finish(session, options, file);
 }
 
 /* A command */
@@ -486,75 +601,8 @@ static int record_processes(struct session *session, const struct options *optio
 /* What is known of a command while it runs. */
 struct command_state {
     struct launch launch;
-    uint64_t changes;     /* of its code, when it was looked at last */
-    char gil[256];        /* a sentence on an interpreter with the GIL that it was for a while */
+    struct follow follow;
 };
-
-static bool is_recorded(const struct session *session, pid_t pid)
-{
-    for (size_t i = 0; i < arrlenu(session->targets); i++) {
-        if (session->targets[i].process.pid == pid && session->targets[i].state.live)
-            return true;
-    }
-    return false;
-}
-
-static int start_recording(struct session *session, const struct options *options, struct process *process,
-                           struct interpreter *interpreter)
-{
-    size_t before = arrlenu(session->targets);
-
-    if (session_add(session, process, interpreter)) {
-        interpreter_close(interpreter);
-        process_close(process);
-        return -1;
-    }
-    if (session_arm(session))
-        return -1;
-    if (before == 0)
-        tell_armed(session, options);
-    warn_of_gaps(session, options, before);
-    if (before == 0 && session_missed_increments(session))
-        warn("no C function with an inlined increment is called as --increments says, unless a module that comes later has it "
-             "('hotref scan --all' lists them all)");
-    return 0;
-}
-
-/* The command has other code than before: is it a free-threaded CPython by now? What it was before does not matter. */
-static int look(struct session *session, const struct options *options, struct command_state *state)
-{
-    struct process process = {0};
-    struct interpreter interpreter = {0};
-    int found;
-
-    if (process_open(state->launch.pid, &process))
-        return 0; /* it has ended: the next wait tells */
-    session_watch_loader(session, &process);
-    found = interpreter_find(&process, &interpreter);
-    if (found == 0)
-        return start_recording(session, options, &process, &interpreter);
-    if (found == INTERPRETER_GIL)
-        snprintf(state->gil, sizeof(state->gil), "%s", last_failure());
-    interpreter_close(&interpreter);
-    process_close(&process);
-    return found == INTERPRETER_NONE || found == INTERPRETER_GIL ? 0 : -1;
-}
-
-/* Later programs of a command may fail to be recorded; the first one is what the user wants. */
-static int step(struct session *session, const struct options *options, struct command_state *state)
-{
-    pid_t pid = state->launch.pid;
-    bool changed = session_has_changed(session, pid, &state->changes), held = session_is_held(session, pid);
-    int status = 0;
-
-    if ((changed || held) && !is_recorded(session, pid))
-        status = look(session, options, state);
-    if (status && arrlenu(session->targets) > 1) {
-        warn("%s: what '%s' has become is not recorded", last_failure(), options->command[0]);
-        status = 0;
-    }
-    return held && !status ? session_let_go(session, pid) : status;
-}
 
 /* Until the command has ended, the time is over, or the user has had enough. */
 static int watch_command(struct session *session, const struct options *options, struct command_state *state)
@@ -566,7 +614,7 @@ static int watch_command(struct session *session, const struct options *options,
             break;
         if (interrupted && interrupted != SIGINT)
             break;
-        if (session_poll(session, POLL_MS) || step(session, options, state))
+        if (session_poll(session, POLL_MS) || follow_step(&state->follow))
             return -1;
         burst_step(session);
         tell_modules(session, options);
@@ -602,19 +650,27 @@ static int run_command(struct session *session, const struct options *options, s
 
 static int nothing_measured(const struct options *options, const struct command_state *state)
 {
-    if (*state->gil)
-        return fail("%s", state->gil);
+    const char *whose = options->subprocesses ? " or its children" : " itself";
+
+    if (*state->follow.gil_sentence)
+        return fail("%s", state->follow.gil_sentence);
     if (!state->launch.ended)
-        return fail("no free-threaded CPython has run in '%s' itself so far: nothing was measured", options->command[0]);
-    return fail("no free-threaded CPython ran in '%s' itself, and its children are not followed: nothing was measured (it "
-                "ended with status %d)",
-                options->command[0], launch_exit_status(&state->launch));
+        return fail("no free-threaded CPython has run in '%s'%s so far: nothing was measured", options->command[0], whose);
+    return fail("no free-threaded CPython ran in '%s'%s%s: nothing was measured (it ended with status %d)",
+                options->command[0], whose,
+                options->subprocesses ? "" : ", and its children are not followed (--subprocesses)",
+                launch_exit_status(&state->launch));
 }
 
 /* The command's own status is ours, unless there is none or hotref itself failed. */
 static int record_command(struct session *session, const struct options *options, struct profile_file **file)
 {
-    struct command_state state = {0};
+    struct recording recording = {session, options};
+    struct command_state state = {.follow = {.session = session,
+                                             .launch = &state.launch,
+                                             .name = options->command[0],
+                                             .added = tell_added,
+                                             .context = &recording}};
     int status = run_command(session, options, &state);
 
     if (!status && !arrlenu(session->targets))
@@ -625,6 +681,7 @@ static int record_command(struct session *session, const struct options *options
         status = missed_increments(options, "in the interpreter nor in a module that was loaded");
     if (status)
         command_failed(&command_record, STATUS_RECORD_FAILED);
+    follow_free(&state.follow);
     await_command(&state.launch);
     if (state.launch.exec_errno == ENOENT)
         return STATUS_NOT_FOUND;
@@ -665,7 +722,8 @@ static int record(struct options *options)
     struct profile_file *file;
     int status;
 
-    if (check_root() || check_namespace() || !(file = reserve(options, session))) {
+    if (check_root() || check_namespace() ||
+        (options->group && cgroup_find(options->group, options->cgroup, sizeof(options->cgroup))) || !(file = reserve(options, session))) {
         session_free(session);
         return command_failed(&command_record, STATUS_RECORD_FAILED);
     }
@@ -676,6 +734,8 @@ static int record(struct options *options)
     session->mode = options->mode;
     session->bursts.overhead = options->mode == SESSION_AUTO ? options->overhead : 0;
     session->sample_hz = options->hz;
+    session->descendants = options->subprocesses || options->all;
+    session->everyone = options->all;
     options->live = live_start(session);
     if (options->command)
         status = record_command(session, options, &file);
@@ -706,8 +766,13 @@ static int run(int argc, char **argv)
 
 static const struct command_option options_taken[] = {
     OPTION('p', "pid", "PID", "a running process; may be given several times", .traits = OPTION_REPEATS),
+    OPTION('a', "all", NULL, "every free-threaded CPython of this machine, and new ones as they start"),
+    OPTION('G', "cgroup", "CGROUP", "with -a: only what starts in, or is in, this cgroup (v2) or one below it"),
+    OPTION(LONG('S'), "subprocesses", NULL,
+     "with -p and CMD: what they start too, each process by itself; of a forked one nothing is missed. Other processes that run "
+     "the same interpreter are slowed down too meanwhile, as they are with -a"),
     OPTION('d', "duration", "SEC", "stop after SEC seconds; else when the targets end, or on Ctrl-C"),
-    OPTION(LONG('D'), "delay", "SEC", "with -p: wait SEC seconds first"),
+    OPTION(LONG('D'), "delay", "SEC", "with -p and -a: wait SEC seconds first"),
     OPTION('o', "output", "FILE", "the profile (default: hotref.prof)"),
     OPTION(LONG('m'), "mode", "MODE", "how to look:", .values = modes),
     OPTION('F', "frequency", "HZ", "with --mode sample and auto: so often a second (default: 999)"),
@@ -722,11 +787,12 @@ static const struct command_option options_taken[] = {
 
 static const char *const notes[] = {
     "CMD is run, and each free-threaded CPython that it is or becomes, by exec or by loading libpython.so, is recorded. Under "
-    "sudo, CMD runs as the invoking user, and the profile is that user's. Child processes are not recorded.",
+    "sudo, CMD runs as the invoking user, and the profile is that user's. Child processes are not recorded "
+    "without --subprocesses; those that CMD leaves behind when it ends are recorded until then.",
     "At the end the verdict and the ten hottest rows appear on stderr.", NULL};
 
 static const struct command_item statuses[] = {
-    {"0", "with -p: recorded"},
+    {"0", "with -p and -a: recorded"},
     {"N", "with CMD: CMD's own status; 128 + N if signal N ended it"},
     {"125", "it could not be run, the profile could not be written, or nothing could be measured"},
     {"127", "CMD was not found"},
@@ -737,6 +803,8 @@ static const struct command_item examples[] = {
     {"sudo hotref record -- \"$(command -v python3.14t)\" app.py",
      "a command, from its first instruction to its end; sudo looks commands up on a PATH of its own"},
     {"sudo hotref record -p 4711 -d 10", "ten seconds of a running process"},
+    {"sudo hotref record -p 4711 --subprocesses", "the same with the workers that it forks, until they end or Ctrl-C"},
+    {"sudo hotref record -a -G app.slice -d 10", "all in a cgroup; without -G on the machine"},
     {"sudo hotref record --mode sample -p 4711 -d 10", "the same, counting nothing: below 1 % of its time"},
     {0}};
 

@@ -732,7 +732,10 @@ static void print_losses(FILE *out, const struct emit_options *options, const st
     if (meta->stacks_failed)
         print_line(out, options, "stacks: %s of %s could not be seen", number_grouped(meta->stacks_failed, number),
                    number_grouped(meta->stacks, all));
-    if (!meta->complete && !meta->lost)
+    if (meta->left_out)
+        print_line(out, options, "left out: %u process%s that %s to be recorded", meta->left_out,
+                   meta->left_out == 1 ? "" : "es", meta->left_out == 1 ? "was" : "were");
+    if (!meta->complete && !meta->lost && !meta->left_out)
         print_line(out, options, "incomplete: not all that happened was recorded");
     if (meta->live_probes < meta->armed_probes)
         print_line(out, options, "probes: %u of %u were live", meta->live_probes, meta->armed_probes);

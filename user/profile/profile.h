@@ -69,6 +69,8 @@ struct profile_meta {
     uint64_t burst_cost_ns; /* ... and what they cost the targets at most, as estimated */
     uint64_t cpu_ns;        /* CPU time of the targets in all */
     uint64_t trap_ns;       /* a hit before hotref's own program: measured on this machine */
+    uint32_t left_out;      /* processes that were to be recorded and are not in the profile */
+    uint32_t reserved;
 };
 
 struct profile_target {

@@ -221,6 +221,14 @@ static void print_coverage(FILE *out, const struct profile *profile, int *caveat
             (unsigned long long)found);
 }
 
+static void print_incomplete(FILE *out, const struct profile_meta *meta)
+{
+    if (meta->left_out)
+        fprintf(out, "%u process%s left out", meta->left_out, meta->left_out == 1 ? " was" : "es were");
+    else
+        fputs("the recording is incomplete", out);
+}
+
 static void print_caveats(FILE *out, const struct profile *profile)
 {
     const struct profile_meta *meta = &profile->meta;
@@ -237,7 +245,7 @@ static void print_caveats(FILE *out, const struct profile *profile)
                 meta->lost == 1 ? " was" : "s were");
     } else if (!meta->complete) {
         print_separator(out, &caveats);
-        fputs("the recording is incomplete", out);
+        print_incomplete(out, meta);
     }
     print_coverage(out, profile, &caveats);
 }
@@ -268,8 +276,10 @@ static void print_sampled(FILE *out, const struct profile *profile, const struct
     }
     fprintf(out, "; %s samples", number_grouped(profile->meta.samples, number));
     print_duration(out, profile);
-    if (!profile->meta.complete)
-        fputs("; the recording is incomplete", out);
+    if (!profile->meta.complete) {
+        fputs("; ", out);
+        print_incomplete(out, &profile->meta);
+    }
 }
 
 static void print_verdict(FILE *out, const struct profile *profile, const struct rows *rows, size_t limit)

@@ -490,7 +490,8 @@ static void fill_meta(const struct session *session, const char *command, struct
     profile->meta.stacks_truncated = session->stats[ABI_STAT_TRUNCATED];
     profile->meta.stacks_failed = session->stats[ABI_STAT_FAILED] + session->stats[ABI_STAT_LOST_STACKS];
     fill_samples(session, profile);
-    profile->meta.complete = profile->meta.lost == 0;
+    profile->meta.left_out = session_left_out(session);
+    profile->meta.complete = profile->meta.lost == 0 && profile->meta.left_out == 0;
 }
 
 struct profile *build_profile(const struct session *session, const struct live *live, const char *command)

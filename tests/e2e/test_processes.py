@@ -1,0 +1,246 @@
+"""Many processes in one recording: what is forked, what is executed, and all that there is."""
+import collections
+import contextlib
+import pathlib
+import re
+import uuid
+
+import pytest
+
+import machine
+from conftest import interpreters
+from recording import Report, matching, workload
+from targets import Target
+
+READS = 2_000
+CONFIG = re.compile(r"(^|\.)Config$")
+MOST = 512  # ABI_TARGETS of include/abi.h
+
+
+def record(hotref, *command, options=()):
+    recording = hotref.record("--subprocesses", *options, "--", *command)
+    assert recording.status == 0, recording.stderr
+    return recording
+
+
+def report_of(hotref, recording):
+    """Without the rows of one thread only, which are many."""
+    status, stdout, stderr = hotref("report", "-i", recording.profile, "-f", "json", "--by-object")
+    assert (status, stderr) == (0, "")
+    return Report(stdout)
+
+
+def reads_by_process(report):
+    """Decrements of the instance of Config by several threads, of each process that did any."""
+    reads = collections.Counter()
+    for row in matching(report.ranked, type=CONFIG):
+        reads[row["pid"]] += row["decrefs"]
+    return dict(reads)
+
+
+def assert_whole(report):
+    assert report.json["complete"] and report.json["lost"] == 0
+    probes = report.json["metadata"]["probes"]
+    assert probes["live"] == probes["armed"]
+
+
+def test_forked_processes_are_counted_from_their_first_instruction_on(hotref, python313):
+    recording = record(hotref, python313.path, workload("forks.py"), 3, 2, READS)
+    report = report_of(hotref, recording)
+
+    assert_whole(report)
+    assert sorted(reads_by_process(report).values()) == [2 * READS] * 3
+    targets = report.json["metadata"]["targets"]
+    assert len(targets) == 4
+    assert {(target["ended"]["how"], target["ended"]["status"]) for target in targets} == {("exit", 0)}
+    assert "not recorded" not in recording.stderr
+
+
+def test_a_child_that_is_forked_while_threads_count(hotref, plain_python):
+    recording = record(hotref, plain_python.path, workload("forks.py"), "busy", 4, READS)
+
+    report = report_of(hotref, recording)
+    assert_whole(report)
+    assert sorted(reads_by_process(report).values()) == [2 * READS] * 5
+
+
+def test_64_processes_of_32_threads(hotref, plain_python):
+    """Each decrement of each object is in the sums: what they are without the recorder's help is known."""
+    reads = 4
+    recording = record(hotref, plain_python.path, workload("forks.py"), 64, 32, reads)
+    report = report_of(hotref, recording)
+
+    assert_whole(report)
+    assert len(report.json["metadata"]["targets"]) == 65
+    # A row that finds no place in time goes by its type: those are in a sum of their own.
+    found = sum(row["decrefs"] for row in matching(report.ranked, type=CONFIG))
+    assert found <= 64 * 32 * reads <= found + report.json["cold_ops"]
+    assert report.json["total_ops"] >= 8 * 64 * 32 * reads  # on five objects, three of which are taken, too
+
+
+def test_more_processes_than_there_is_room_for(hotref, plain_python):
+    recording = record(hotref, plain_python.path, workload("forks.py"), "idle", MOST + 8)
+    report = report_of(hotref, recording)
+
+    assert len(report.json["metadata"]["targets"]) == MOST
+    assert report.json["metadata"]["processes_left_out"] == 9  # one was the parent
+    assert not report.json["complete"] and report.json["lost"] == 0
+    assert "9 processes are not recorded" in recording.stderr
+    assert "9 processes were left out" in report.json["verdict"]
+
+
+@pytest.mark.parametrize("how", ["fork", "spawn"])
+def test_multiprocessing(hotref, plain_python, how):
+    recording = record(hotref, plain_python.path, workload("forks.py"), "pool", how, READS)
+
+    report = report_of(hotref, recording)
+    assert_whole(report)
+    assert sorted(reads_by_process(report).values()) == [2 * READS] * 2
+
+
+def test_commands_in_the_background_of_a_shell(hotref, plain_python, other_build):
+    script = ' "$0" "$2" --iterations 1000 & "$1" "$2" --iterations 2000; true; wait'
+    recording = record(hotref, "bash", "-c", script, plain_python.path, other_build.path, workload("shared_config.py"))
+    report = report_of(hotref, recording)
+
+    assert_whole(report)
+    assert sorted(reads_by_process(report).values()) == [2_000, 4_000]
+    assert {target["exe"] for target in report.json["metadata"]["targets"]} == {plain_python.path, other_build.path}
+
+
+def another_version(python):
+    """One of another version where there is one, else another build."""
+    return next((other for other in interpreters() if other.version != python.version),
+                next(other for other in interpreters() if other.path != python.path))
+
+
+def test_a_program_that_is_run_by_a_program(hotref, plain_python):
+    other = another_version(plain_python)
+    recording = record(hotref, plain_python.path, workload("forks.py"), "run",
+                       other.path, workload("shared_config.py"), "--iterations", READS)
+    report = report_of(hotref, recording)
+
+    assert_whole(report)
+    targets = {target["pid"]: target["version"] for target in report.json["metadata"]["targets"]}
+    assert sorted(targets.values()) == sorted([plain_python.version, other.version])
+    reads = reads_by_process(report)
+    assert [reads[pid] for pid, version in targets.items()][0] == 4_000
+    if other.version == plain_python.version:
+        assert sorted(reads.values()) == [4_000, 2 * READS]
+
+
+def test_what_is_no_python_is_passed_over(hotref, plain_python):
+    recording = record(hotref, plain_python.path, workload("forks.py"), "run", "sh", "-c", "ls / > /dev/null; true")
+    report = report_of(hotref, recording)
+
+    assert_whole(report)
+    assert report.only_target["ended"]["how"] == "exit"
+    assert list(reads_by_process(report).values()) == [4_000]
+
+
+def test_samples_of_forked_processes(hotref, plain_python):
+    recording = record(hotref, plain_python.path, workload("forks.py"), 2, 2, 400_000, options=("--mode", "sample"))
+    report = report_of(hotref, recording)
+
+    assert len(report.json["metadata"]["targets"]) == 3
+    assert len({row["pid"] for row in report.ranked}) == 2
+
+
+def test_attached_to_what_forks(hotref, processes, plain_python):
+    target = Target(processes, plain_python)
+    attached = hotref.attach(target, options=("--subprocesses", "--mode", "exact"))
+    assert target.ask(f"fork {READS}") == "done"
+    assert target.ask(f"work {READS}") == "done"
+    recording = attached.interrupt()
+
+    assert recording.status == 0, recording.stderr
+    report = report_of(hotref, recording)
+    assert_whole(report)
+    reads = reads_by_process(report)
+    assert reads.pop(target.pid) == 2 * READS
+    assert list(reads.values()) == [2 * READS]
+    machine.wait_for(lambda: not target.breakpoints(), "the kernel to take the breakpoints away")
+
+
+def test_attached_to_the_parent_of_a_python(hotref, processes, plain_python):
+    """A shell is none, but what it has started and starts is."""
+    target = Target(processes, plain_python, "sh", "-c", '"$@"; true', "sh")
+    attached = hotref.attach(target, options=("--subprocesses", "--mode", "exact"))
+    assert target.ask(f"work {READS}") == "done"
+    recording = attached.interrupt()
+
+    assert recording.status == 0, recording.stderr
+    child = machine.only_child(target.pid)
+    assert reads_by_process(report_of(hotref, recording)) == {child: 2 * READS}
+
+
+def test_all_of_the_machine(hotref, processes, plain_python, other_build):
+    before = Target(processes, plain_python)
+    attached = hotref.attach(options=("-a", "-v", "--mode", "exact"))
+    after = Target(processes, other_build)
+    attached.wait_for(f"records process {after.pid} too")
+    for target in before, after:
+        assert target.ask(f"work {READS}") == "done"
+    assert before.ask(f"fork {READS}") == "done"
+    recording = attached.interrupt()
+
+    assert recording.status == 0, recording.stderr
+    report = report_of(hotref, recording)
+    reads = reads_by_process(report)
+    assert reads[before.pid] == reads[after.pid] == 2 * READS
+    child, = (target["pid"] for target in report.json["metadata"]["targets"]
+              if target["pid"] not in (before.pid, after.pid) and reads.get(target["pid"]) == 2 * READS)
+    assert f"process {child}" not in recording.stderr
+    assert "CPython with the GIL" in recording.stderr  # this one, at least
+
+
+@contextlib.contextmanager
+def cgroup():
+    """A new one, as the path from the root of the hierarchy and as a folder."""
+    mounts = [line.split() for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
+    roots = [words[4] for words in mounts if "cgroup2" in words[words.index("-"):]]
+    if not roots:
+        pytest.skip("no cgroup v2 hierarchy is mounted here")
+    folder = pathlib.Path(roots[0]) / f"hotref-test-{uuid.uuid4().hex}"
+    try:
+        folder.mkdir()
+    except OSError as refused:
+        pytest.skip(f"cgroups cannot be made here: {refused}")
+    try:
+        yield f"/{folder.name}", folder
+    finally:
+        machine.wait_for(lambda: not (folder / "cgroup.procs").read_text(), "the cgroup's processes to end")
+        folder.rmdir()
+
+
+def test_all_of_a_cgroup(hotref, processes, plain_python):
+    with cgroup() as (path, folder):
+        inside, outside = Target(processes, plain_python), Target(processes, plain_python)
+        (folder / "cgroup.procs").write_text(str(inside.pid))
+        attached = hotref.attach(options=("-a", "-G", path, "--mode", "exact"))
+        for target in inside, outside:
+            assert target.ask(f"work {READS}") == "done"
+        recording = attached.interrupt()
+        inside.process.communicate()
+
+        assert recording.status == 0, recording.stderr
+        assert reads_by_process(report_of(hotref, recording)) == {inside.pid: 2 * READS}
+
+
+@pytest.mark.parametrize("arguments, sentence", [
+    (("-a", "-p", "1"), "either -a or -p, not both"),
+    (("-a", "--", "true"), "either -a or a command, not both"),
+    (("-p", "1", "-G", "system.slice"), "-G is for -a"),
+])
+def test_misused(hotref, arguments, sentence):
+    status, stdout, stderr = hotref("record", *arguments)
+
+    assert (status, stdout) == (2, "")
+    assert sentence in stderr
+
+
+def test_no_such_cgroup(hotref):
+    status, _, stderr = hotref("record", "-a", "-G", "no/such/group")
+
+    assert status == 125 or status == 1
+    assert "cgroup" in stderr
