@@ -6,9 +6,10 @@ CLANG   ?= clang
 BPFTOOL ?= $(firstword $(shell command -v bpftool /usr/sbin/bpftool 2>/dev/null) bpftool)
 
 VERSION := 0.1.0
+RELEASED := 2026-11-24
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
-CFLAGS_ALL := -std=gnu17 $(WARN) $(CFLAGS) -D_GNU_SOURCE -DHOTREF_VERSION='"$(VERSION)"' -Iuser -Iinclude -I$(BUILD) \
+CFLAGS_ALL := -std=gnu17 $(WARN) $(CFLAGS) -D_GNU_SOURCE -DHOTREF_VERSION='"$(VERSION)"' -DHOTREF_DATE='"$(RELEASED)"' -Iuser -Iinclude -I$(BUILD) \
               -MMD -MP
 LIBS    := -lbpf -lelf -ldw -lZydis -ljansson -lyaml -lz -lm
 
@@ -20,9 +21,10 @@ SKELETON := $(BUILD)/hotref.skel.h
 # What the machine needs, by Debian's package names (12 and 13).
 PACKAGES_BUILD := gcc libc6-dev make clang llvm bpftool libbpf-dev libelf-dev libdw-dev libzydis-dev libjansson-dev \
                   libyaml-dev libstb-dev zlib1g-dev
+PACKAGES_DEB := dpkg dpkg-dev gzip
 PACKAGES_PYTHON := dpkg-dev gcc libc6-dev make clang
 PACKAGES_CHECK := libcmocka-dev python3-pytest python3-jsonschema python3-yaml libxml2-utils \
-                  cmark-gfm shellcheck bpftrace mount chromium chromium-driver python3-selenium $(if $(shell command -v npm),,nodejs npm)
+                  cmark-gfm shellcheck mandoc zsh fish $(PACKAGES_DEB) bpftrace mount chromium chromium-driver python3-selenium $(if $(shell command -v npm),,nodejs npm)
 
 # Under sudo, the interpreters are the invoking user's, and so is what is built in a tree of that user's.
 INVOKER := $(if $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER)))
@@ -37,7 +39,8 @@ $(error $(BUILD)/ is another user's, from an earlier run as root: sudo chown -R 
 endif
 endif
 
-.PHONY: all consumers deps deps-demo deps-check python demo check unit e2e bench clean help needs-root owned
+.PHONY: all consumers deps deps-demo deps-check python demo check unit e2e bench clean help needs-root owned manual \
+        install uninstall deb
 all: $(BUILD)/hotref
 
 help:
@@ -46,6 +49,8 @@ help:
 	@echo 'make               build build/hotref'
 	@echo 'make unit          the tests that need no privilege and no interpreter'
 	@echo 'make python        a free-threaded interpreter from Debian (SERIES=3.13 VARIANT=gcc|lto|clang|stripped)'
+	@echo 'make install       program, manual and completions (PREFIX=/usr/local, DESTDIR); make uninstall'
+	@echo 'make deb           a Debian package, build/hotref_*.deb'
 	@echo 'sudo make bench    what recording costs, as ratios in one run'
 
 # Everything but the commands: the program and each unit test take from it what they need.
@@ -100,6 +105,40 @@ $(BUILD)/consumers/installed: tests/consumers/package.json tests/consumers/packa
 	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
+# Made of the command table.
+manual: $(BUILD)/manual/made
+$(BUILD)/manual/made: $(BUILD)/hotref
+	@mkdir -p $(@D)
+	for name in $$($< generate commands); do $< generate man $$name > $(@D)/hotref-$$name.1 || exit 1; done
+	$< generate man > $(@D)/hotref.1
+	for shell in bash zsh fish; do $< generate $$shell > $(@D)/$$shell || exit 1; done
+	touch $@
+
+PREFIX ?= /usr/local
+INSTALLED := $(DESTDIR)$(PREFIX)
+DATA := $(INSTALLED)/share
+COMPLETIONS := $(DATA)/bash-completion/completions/hotref $(DATA)/zsh/site-functions/_hotref \
+               $(DATA)/fish/vendor_completions.d/hotref.fish
+
+install: $(BUILD)/hotref manual
+	install -D -m 755 $(BUILD)/hotref $(INSTALLED)/bin/hotref
+	install -d $(DATA)/man/man1 $(DATA)/doc/hotref
+	install -m 644 $(BUILD)/manual/*.1 $(DATA)/man/man1
+	install -D -m 644 $(BUILD)/manual/bash $(word 1,$(COMPLETIONS))
+	install -D -m 644 $(BUILD)/manual/zsh $(word 2,$(COMPLETIONS))
+	install -D -m 644 $(BUILD)/manual/fish $(word 3,$(COMPLETIONS))
+	install -m 644 README.md LICENSE $(DATA)/doc/hotref
+	cp -R docs $(DATA)/doc/hotref
+	find $(DATA)/doc/hotref/docs -type d -exec chmod 755 {} + -o -exec chmod 644 {} +
+
+uninstall:
+	rm -f $(INSTALLED)/bin/hotref $(DATA)/man/man1/hotref.1 $(DATA)/man/man1/hotref-*.1 $(COMPLETIONS)
+	rm -rf $(DATA)/doc/hotref
+
+deb: $(BUILD)/hotref manual
+	tests/packages $(PACKAGES_DEB)
+	packaging/deb $(VERSION) $(BUILD)
+
 # For those who install them in their own way.
 packages:
 	@printf '%s\n' $(PACKAGES_BUILD)
@@ -133,7 +172,7 @@ demo: needs-root deps-demo owned
 	@"$$(tests/interpreters/find | head -n 1 | cut -f 2)" -B tests/demo
 
 check: needs-root deps-check owned
-	@$(MAKE_AS_OWNER) all unit consumers
+	@$(MAKE_AS_OWNER) all unit consumers manual
 	@for variant in gcc lto clang stripped; do \
 	    $(AS_INVOKER) tests/interpreters/build --variant $$variant > /dev/null || exit 1; \
 	done

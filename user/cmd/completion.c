@@ -39,20 +39,31 @@ static void print_commands(FILE *out)
     }
 }
 
-/* The first sentence, or what stands before a bracket or a colon, which is enough beside an option: at most so many bytes,
- * whole words, without what a shell would read. */
-static void print_short(FILE *out, const char *text, size_t most)
+/* Where the first sentence ends, or what stands before a bracket or a colon. */
+static size_t first_part(const char *text)
 {
-    size_t length = strcspn(text, ".;:(");
+    size_t length = 0;
 
+    while (text[length] && !strchr(";:(", text[length]) &&
+           !(text[length] == '.' && (text[length + 1] == ' ' || !text[length + 1])))
+        length++;
     while (length && text[length - 1] == ' ')
         length--;
+    return length;
+}
+
+/* What is enough beside an option: that part, of whole words in most bytes, without what a shell would read. */
+static void print_short(FILE *out, const char *text, size_t most)
+{
+    size_t whole = first_part(text), length = whole;
+
     if (length > most) {
         for (length = most; length > 0 && text[length] != ' ';)
             length--;
     }
     for (size_t i = 0; i < length; i++)
         fputc(strchr("'\"`$\\[]", text[i]) ? ' ' : text[i], out);
+    fputs(length < whole ? "..." : "", out);
 }
 
 /* bash */
@@ -135,9 +146,9 @@ void completion_bash(FILE *out)
           "    COMPREPLY=()\n"
           "    # '--mode=exact' is three words to bash.\n"
           "    if [ \"$current\" = = ]; then\n"
-          "        current=; joined==\n"
+          "        current=''; joined=\"=\"\n"
           "    elif [ \"$previous\" = = ]; then\n"
-          "        previous=${COMP_WORDS[COMP_CWORD-2]}; joined==\n"
+          "        previous=${COMP_WORDS[COMP_CWORD-2]}; joined=\"=\"\n"
           "    fi\n"
           "    if [ -n \"$joined\" ] && [[ $previous != -* ]]; then\n"
           "        _hotref_files # junit=FILE\n"

@@ -34,11 +34,11 @@ static void print_font(FILE *out, char font, const char *text)
     fputs("\\fR", out);
 }
 
-/* Roff's own order: title, section, date (none: a build is to be the same on each day), source, manual. */
+/* Roff's own order: title, section, date (the version's, not the build's), source, manual. */
 static void print_title(FILE *out, const char *title, const char *name, const char *summary)
 {
-    fprintf(out, ".\\\" Made of the command table by 'hotref generate man'.\n.TH \"%s\" 1 \"\" \"hotref " HOTREF_VERSION
-                 "\" \"User Commands\"\n.SH NAME\n", title);
+    fprintf(out, ".\\\" Made of the command table by 'hotref generate man'.\n"
+                 ".TH \"%s\" 1 \"" HOTREF_DATE "\" \"hotref " HOTREF_VERSION "\" \"User Commands\"\n.SH NAME\n", title);
     print_text(out, name);
     fputs(" \\- ", out);
     print_text(out, summary);
