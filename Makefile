@@ -11,20 +11,22 @@ CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS_ALL := -std=gnu17 $(WARN) $(CFLAGS) -D_GNU_SOURCE -DHOTREF_VERSION='"$(VERSION)"' -DHOTREF_DATE='"$(RELEASED)"' -Iuser -Iinclude -I$(BUILD) \
               -MMD -MP
-LIBS    := -lbpf -lelf -ldw -lZydis -ljansson -lyaml -lz -lm
+LIBS    := -lbpf -lelf -ldw -lZydis -ljansson -lyaml -lprotobuf-c -lz -lm
 
 SOURCES := $(sort $(shell find user -name '*.c'))
 OBJECTS := $(SOURCES:user/%.c=$(BUILD)/user/%.o)
+PROTO   := $(BUILD)/user/emit/profile.pb-c
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(shell find tests/unit -name 'test_*.c')))
 SKELETON := $(BUILD)/hotref.skel.h
 
 # What the machine needs, by Debian's package names (12 and 13).
 PACKAGES_BUILD := gcc libc6-dev make clang llvm bpftool libbpf-dev libelf-dev libdw-dev libzydis-dev libjansson-dev \
-                  libyaml-dev libstb-dev zlib1g-dev
+                  libyaml-dev libstb-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev
 PACKAGES_DEB := dpkg dpkg-dev gzip
 PACKAGES_PYTHON := dpkg-dev gcc libc6-dev make clang
 PACKAGES_CHECK := libcmocka-dev python3-pytest python3-jsonschema python3-yaml libxml2-utils \
-                  cmark-gfm shellcheck mandoc zsh fish $(PACKAGES_DEB) bpftrace mount chromium chromium-driver python3-selenium $(if $(shell command -v npm),,nodejs npm)
+                  cmark-gfm shellcheck mandoc zsh fish $(PACKAGES_DEB) bpftrace mount chromium chromium-driver python3-selenium \
+                  protobuf-compiler python3-prometheus-client $(if $(shell command -v npm),,nodejs npm)
 
 # Under sudo, the interpreters are the invoking user's, and so is what is built in a tree of that user's.
 INVOKER := $(if $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER)))
@@ -55,7 +57,7 @@ help:
 
 # Everything but the commands: the program and each unit test take from it what they need.
 LIBRARY := $(BUILD)/libhotref.a
-$(LIBRARY): $(filter-out $(BUILD)/user/cmd/%,$(OBJECTS))
+$(LIBRARY): $(filter-out $(BUILD)/user/cmd/%,$(OBJECTS)) $(PROTO).o
 	rm -f $@
 	ar rcs $@ $^
 
@@ -77,6 +79,15 @@ $(PAGE): $(PAGE_SOURCES)
 	user/emit/flamegraph/assemble > $@.part
 	mv $@.part $@
 $(BUILD)/user/emit/flamegraph.o: $(PAGE)
+
+# What protobuf-c makes of the description, and both of its files at once.
+$(PROTO).c: user/emit/profile.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=$(<D) --c_out=$(@D) $<
+$(PROTO).h: $(PROTO).c
+$(PROTO).o: $(PROTO).c
+	$(CC) $(CFLAGS_ALL) -w -c -o $@ $<
+$(BUILD)/user/emit/pprof.o: $(PROTO).h
 
 # stb_ds is not ours to warn about.
 $(BUILD)/user/util/array.o: WARN := -w

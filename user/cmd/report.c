@@ -139,6 +139,7 @@ static int print(const struct report *report, const struct profile *profile, FIL
         return -1;
     filter(report, rows);
     emit_fit(&options, out);
+    options.limited = report->rows >= 0;
     if (report->rows >= 0)
         options.max_rows = (int)report->rows;
     else if (options.width && report->emitter == &emit_table)

@@ -11,7 +11,8 @@
 #define USUAL_WIDTH 80
 
 const struct emitter *const emitters[] = {&emit_table,  &emit_explain,    &emit_json, &emit_csv,
-                                          &emit_folded, &emit_flamegraph, NULL};
+                                          &emit_folded, &emit_flamegraph, &emit_speedscope, &emit_pprof,
+                                          &emit_openmetrics, &emit_prometheus, NULL};
 
 const struct emitter *emitter_find(const char *name)
 {

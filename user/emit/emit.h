@@ -8,6 +8,7 @@
 
 struct emit_options {
     int max_rows; /* 0: all */
+    bool limited; /* somebody asked for max_rows: a format that has a limit of its own does without */
     bool all;     /* rows of a single thread too */
     int width;    /* of the terminal; 0 where out is none: nothing is cut then */
     bool colour;
@@ -26,7 +27,8 @@ struct emitter {
                 FILE *out);
 };
 
-extern const struct emitter emit_table, emit_explain, emit_json, emit_csv, emit_folded, emit_flamegraph;
+extern const struct emitter emit_table, emit_explain, emit_json, emit_csv, emit_folded, emit_flamegraph, emit_speedscope,
+    emit_pprof, emit_openmetrics, emit_prometheus;
 extern const struct emitter *const emitters[];        /* ends with NULL */
 const struct emitter *emitter_find(const char *name); /* NULL if there is none */
 

@@ -8,9 +8,10 @@
 #include "emit/advice.h"
 #include "emit/emit.h"
 #include "emit/folded.h"
+#include "emit/frames.h"
+#include "emit/json_text.h"
 #include "profile/number.h"
 #include "profile/remedy.h"
-#include "profile/utf8.h"
 #include "util/array.h"
 #include "util/error.h"
 
@@ -47,30 +48,10 @@ static uint32_t number_of(struct number_entry **numbers, const void *thing)
     return next;
 }
 
-/* As JSON that stands within a script element: nothing in it may end that, or begin a comment there. */
-static void print_text(FILE *out, const char *text)
-{
-    uint32_t code;
-    size_t size;
-
-    fputc_unlocked('"', out);
-    for (; *text; text += size) {
-        size = utf8_decode(text, strnlen(text, 4), &code);
-        if (!size)
-            fputs_unlocked("\\ufffd", out);
-        else if (code < 0x20 || (code < 0x80 && strchr("\"\\<>&\x7f", (int)code)) || code == 0x2028 || code == 0x2029)
-            fprintf(out, "\\u%04x", code);
-        else
-            fwrite_unlocked(text, 1, size, out);
-        size += !size;
-    }
-    fputc_unlocked('"', out);
-}
-
 static void print_member(FILE *out, const char *name, const char *text)
 {
     fprintf(out, ",\"%s\":", name);
-    print_text(out, text);
+    json_print_text(out, text);
 }
 
 static void print_texts(FILE *out, const char *name, const char *const *texts, size_t count)
@@ -78,7 +59,7 @@ static void print_texts(FILE *out, const char *name, const char *const *texts, s
     fprintf(out, ",\"%s\":[", name);
     for (size_t i = 0; i < count; i++) {
         fputs_unlocked(i ? "," : "", out);
-        print_text(out, texts[i]);
+        json_print_text(out, texts[i]);
     }
     fputc_unlocked(']', out);
 }
@@ -146,7 +127,7 @@ static void print_nodes(FILE *out, const struct flamegraph *graph)
     fputs_unlocked("],\n\"texts\":[", out);
     for (size_t i = 0; i < hmlenu(numbers); i++) {
         fputs_unlocked(i ? ",\n" : "", out);
-        print_text(out, numbers[i].key);
+        json_print_text(out, numbers[i].key);
     }
     fputc_unlocked(']', out);
     hmfree(numbers);
@@ -345,12 +326,7 @@ static struct flamegraph_row *lines_of(const struct rows *rows, const struct emi
 
 void flamegraph_offer(struct flamegraph *graph, bool sampled, bool increfs)
 {
-    for (size_t i = 0; i < metric_count; i++) {
-        bool of_samples = strcmp(metrics[i].key, "samples") == 0;
-
-        if (metrics[i].sums && of_samples == sampled && (increfs || strcmp(metrics[i].key, "increfs") != 0))
-            arrput(graph->offered, &metrics[i]);
-    }
+    graph->offered = frames_metrics(sampled, increfs);
 }
 
 static int emit(const struct profile *profile, const struct rows *rows, const struct emit_options *options, FILE *out)

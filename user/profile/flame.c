@@ -36,6 +36,7 @@ struct grower {
     const struct row_stack **all_stacks;
     const struct row_stack **stacks;    /* of the function at hand */
     struct share *shares;
+    const char *binary;  /* that the function at hand lies in */
 };
 
 /* One stack's part of a count. */
@@ -53,7 +54,7 @@ struct flame *flame_new(bool lines)
         return NULL;
     flame->lines = lines;
     sh_new_arena(flame->words);
-    arrput(flame->nodes, ((struct flame_node){.name = "all", .place = ""}));
+    arrput(flame->nodes, ((struct flame_node){.name = "all", .place = "", .binary = ""}));
     return flame;
 }
 
@@ -84,7 +85,7 @@ static const char *word(struct flame *flame, const char *text, uint32_t *number)
 static uint32_t descend(struct flame *flame, uint32_t parent, enum flame_kind kind, const char *name, const char *place)
 {
     struct child child = {.parent = parent, .kind = kind};
-    struct flame_node node = {.parent = parent, .kind = kind};
+    struct flame_node node = {.parent = parent, .kind = kind, .binary = ""};
     uint32_t number;
     ptrdiff_t known;
 
@@ -113,6 +114,8 @@ static int descend_to_frame(struct flame *flame, const struct profile *profile, 
 
     if (name && place)
         *at = descend(flame, *at, noted ? FLAME_NOTE : FLAME_PYTHON, name, place);
+    if (!noted && !flame->nodes[*at].frame)
+        flame->nodes[*at].frame = frame;
     free(name);
     free(place);
     return name && place ? 0 : no_memory();
@@ -227,10 +230,12 @@ static uint64_t *counter(struct flame_counts *counts, size_t number)
 
 static uint32_t leaf_below(struct grower *grower, uint32_t at, const char *function, const char *object, uint32_t row)
 {
-    uint32_t below = descend(grower->flame, at, FLAME_FUNCTION, function, "");
+    uint32_t below = descend(grower->flame, at, FLAME_FUNCTION, function, ""), number;
     uint32_t leaf = descend(grower->flame, below, FLAME_OBJECT, object, "");
     struct flame_node *node = &grower->flame->nodes[leaf];
 
+    if (!*grower->flame->nodes[below].binary)
+        grower->flame->nodes[below].binary = word(grower->flame, grower->binary, &number);
     if (!node->row[grower->side])
         node->row[grower->side] = row + 1;
     return leaf;
@@ -341,6 +346,7 @@ static int add_function(struct grower *grower, const struct row_site *site, stru
 
     if (!function)
         return no_memory();
+    grower->binary = site->binary;
     if (arrlenu(grower->stacks))
         status = add_below_stacks(grower, counts, function, object, number);
     else
@@ -388,28 +394,76 @@ int flame_add(struct flame *flame, unsigned side, const struct profile *profile,
     return status;
 }
 
-static void collect(struct flame_row **rows, const struct row *list, size_t most, bool addresses)
+static void collect(const struct row ***rows, const struct row *list, size_t most)
 {
     for (size_t i = 0; i < arrlenu(list) && (!most || i < most); i++)
-        arrput(*rows, flame_row_of(&list[i], (uint32_t)arrlenu(*rows), addresses));
+        arrput(*rows, &list[i]);
+}
+
+const struct row **flame_rows(const struct rows *rows, size_t max_rows, bool all)
+{
+    const struct row **list = NULL;
+
+    collect(&list, rows->ranked, max_rows);
+    if (all)
+        collect(&list, rows->single, max_rows);
+    return list;
 }
 
 struct flame *flame_of_rows(const struct profile *profile, const struct rows *rows, size_t max_rows, bool all)
 {
     struct flame *flame = flame_new(true);
+    const struct row **wanted = flame_rows(rows, max_rows, all);
     struct flame_row *list = NULL;
     int status = flame ? 0 : no_memory();
 
-    collect(&list, rows->ranked, max_rows, rows->by_object);
-    if (all)
-        collect(&list, rows->single, max_rows, rows->by_object);
+    for (size_t i = 0; i < arrlenu(wanted); i++)
+        arrput(list, flame_row_of(wanted[i], (uint32_t)i, rows->by_object));
     if (!status)
         status = flame_add(flame, 0, profile, list, arrlenu(list));
+    arrfree(wanted);
     arrfree(list);
     if (!status)
         return flame;
     flame_free(flame);
     return NULL;
+}
+
+static bool has_weight(const struct flame_node *node)
+{
+    static const struct flame_counts none[FLAME_SIDES];
+
+    return memcmp(node->own, none, sizeof(none)) != 0;
+}
+
+/* Children have higher numbers than their parents: from the last on, each is put before its siblings. */
+uint32_t *flame_leaves(const struct flame *flame)
+{
+    size_t count = arrlenu(flame->nodes);
+    uint32_t *first = NULL, *next = NULL, *leaves = NULL, node = 0;
+
+    arrsetlen(first, count);
+    arrsetlen(next, count);
+    memset(first, 0, count * sizeof(*first));
+    memset(next, 0, count * sizeof(*next));
+    for (size_t i = count; i-- > 1;) {
+        next[i] = first[flame->nodes[i].parent];
+        first[flame->nodes[i].parent] = (uint32_t)i;
+    }
+    do {
+        if (has_weight(&flame->nodes[node]))
+            arrput(leaves, node);
+        if (first[node]) {
+            node = first[node];
+            continue;
+        }
+        while (node && !next[node])
+            node = flame->nodes[node].parent;
+        node = next[node];
+    } while (node);
+    arrfree(first);
+    arrfree(next);
+    return leaves;
 }
 
 uint64_t flame_weight(const struct flame_counts *counts, const struct metric *metric)
@@ -478,7 +532,7 @@ static void add_counts(struct flame_counts *to, struct flame_counts *from)
 /* Puts the node, or what stands for it, behind those that are kept already. */
 static uint32_t keep(struct flame *flame, struct flame_node *node, bool wanted, uint32_t parent, uint32_t *notes)
 {
-    struct flame_node note = {.parent = parent, .name = "[smaller ones]", .place = ""};
+    struct flame_node note = {.parent = parent, .name = "[smaller ones]", .place = "", .binary = ""};
 
     if (!wanted && notes[node->parent])
         return notes[node->parent];

@@ -30,6 +30,8 @@ struct flame_node {
     uint32_t kind;     /* enum flame_kind */
     const char *name;  /* "func (nested.py:23)", "func_dealloc", "function.func_globals (dict globals of app)" */
     const char *place; /* of a Python frame, the whole path: "/srv/nested.py:23"; else "" */
+    const char *binary; /* of a C function, the file that it lies in; else "" */
+    uint32_t frame;    /* of a Python frame, its number in the profile that it is of first; else 0 */
     uint32_t row[FLAME_SIDES]; /* of an object, 1 + the number of the first row on that side; 0: none */
     struct flame_counts own[FLAME_SIDES]; /* of this node alone: only leaves have some */
 };
@@ -62,9 +64,15 @@ struct flame_row flame_row_of(const struct row *row, uint32_t number, bool addre
 int flame_add(struct flame *flame, unsigned side, const struct profile *profile, const struct flame_row *rows,
               size_t count);
 
+/* The rows of which flame_of_rows() makes the tree, by their numbers there; a stb_ds array. */
+const struct row **flame_rows(const struct rows *rows, size_t max_rows, bool all);
+
 /* The tree of a report: max_rows (0: all) of the ranked rows and, where all are wanted, of those of single threads, whose
  * numbers follow. NULL with a failure. */
 struct flame *flame_of_rows(const struct profile *profile, const struct rows *rows, size_t max_rows, bool all);
+
+/* The nodes that are worth something by themselves, such that those of one parent stand side by side; a stb_ds array. */
+uint32_t *flame_leaves(const struct flame *tree);
 
 /* What counts are worth by a metric that sums up. */
 uint64_t flame_weight(const struct flame_counts *counts, const struct metric *metric);
