@@ -61,13 +61,13 @@ def test_the_installed_program_needs_no_tree(installed, tmp_path):
     assert (missing.returncode, missing.stdout) == (1, "") and "no.prof" in missing.stderr
 
 
-def test_the_installed_program_records(installed, python313, tmp_path):
+def test_the_installed_program_records(installed, plain_python, tmp_path):
     script = tmp_path / "work.py"
     script.write_text("import threading\nshared = [object()]\n"
                       "def work():\n    for i in range(1000):\n        a = shared\n"
                       "threads = [threading.Thread(target=work) for _ in range(2)]\n"
                       "[t.start() for t in threads]\n[t.join() for t in threads]\n")
-    recorded = subprocess.run([installed / "bin/hotref", "record", "-o", tmp_path / "p", "--", python313.path, script],
+    recorded = subprocess.run([installed / "bin/hotref", "record", "-o", tmp_path / "p", "--", plain_python.path, script],
                               cwd=tmp_path, capture_output=True, text=True)
 
     assert recorded.returncode == 0, recorded.stderr

@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "util/error.h"
+#include "util/progress.h"
 
 enum { MOST_OPTIONS = 64 };
 
 int command_failed(const struct command *command, int status)
 {
+    progress_end();
     fprintf(stderr, "hotref %s: %s\n", command->name, last_failure());
     return status;
 }

@@ -7,12 +7,15 @@
 #include <limits.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <linux/perf_event.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -20,10 +23,13 @@
 #include <bpf/libbpf.h>
 
 #include "capture/attach.h"
+#include "cmd/coverage.h"
+#include "probe/scan.h"
 #include "target/interpreter.h"
 #include "util/account.h"
 #include "util/array.h"
 #include "util/error.h"
+#include "util/progress.h"
 
 enum { DETAIL = 4096 };
 
@@ -31,6 +37,12 @@ static int report(bool ok, const char *what, const char *detail)
 {
     printf("%-3s %-12s %s\n", ok ? "ok" : "no", what, detail);
     return ok ? 0 : 1;
+}
+
+/* What is worth knowing, but no fault of the machine's. */
+static void remark(const char *what, const char *detail)
+{
+    printf("%-3s %-12s %s\n", "--", what, detail);
 }
 
 static bool detail(char *into, bool ok, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -84,6 +96,9 @@ static bool try_privileges(char *into)
     }
     if (missing[0] != '\0')
         return detail(into, false, "user %u lacks %s: run hotref as root", geteuid(), missing);
+    if (geteuid() != 0)
+        return detail(into, false, "user %u has CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE, but 'hotref record' asks for root",
+                      geteuid());
     return detail(into, true, "user %u has CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE", geteuid());
 }
 
@@ -156,14 +171,36 @@ static bool try_memory(char *into)
     return detail(into, true, "the memory of process %d was read", getppid());
 }
 
-static bool try_paranoia(char *into)
+/* A descriptor of a timer on the first CPU, as user/capture/sampler.c opens one on each, or -1 with errno. */
+static int open_timer(uint32_t type, uint64_t config, int precise)
 {
-    char line[64];
+    struct perf_event_attr attr = {
+        .type = type, .size = sizeof(attr), .config = config, .sample_freq = 999, .freq = 1, .precise_ip = (unsigned)precise};
 
-    if (first_line("/proc/sys/kernel/perf_event_paranoid", line, sizeof(line)) == NULL)
-        return detail(into, false, "the kernel has no perf events: boot one with CONFIG_PERF_EVENTS");
-    return detail(into, true, "perf_event_paranoid is %s%s", line,
-                  atoi(line) > 1 ? ": sampling needs CAP_PERFMON" : "");
+    return (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+static bool timer_works(uint32_t type, uint64_t config, int precise)
+{
+    int fd = open_timer(type, config, precise);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static bool try_timer(char *into)
+{
+    char paranoid[64] = "not there";
+
+    for (int precise = 3; precise >= 0; precise--) {
+        if (timer_works(PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES, precise))
+            return detail(into, true, "the processor's cycles, at precision %d of 3", precise);
+    }
+    if (timer_works(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, 0))
+        return detail(into, true, "the kernel's clock: the processor counts no cycles here, as in many virtual machines");
+    first_line("/proc/sys/kernel/perf_event_paranoid", paranoid, sizeof(paranoid));
+    return detail(into, false, "no timer can be had (perf_event_paranoid is %s): run hotref as root", paranoid);
 }
 
 static bool try_lockdown(char *into)
@@ -206,20 +243,9 @@ static const struct {
 } attempts[] = {
     {"privileges", try_privileges}, {"kernel", try_kernel},     {"btf", try_btf},
     {"bpf", try_program},           {"uprobes", try_probe},     {"memory", try_memory},
-    {"perf", try_paranoia},         {"lockdown", try_lockdown}, {"libbpf", try_libbpf},
+    {"timer", try_timer},         {"lockdown", try_lockdown}, {"libbpf", try_libbpf},
     {"namespace", try_namespace},
 };
-
-/* The cache folder of the user who called, through sudo too. */
-static bool cache_folder(char *into, size_t size)
-{
-    struct account account = account_invoking();
-    const char *cache = account.is_other ? NULL : getenv("XDG_CACHE_HOME");
-
-    if (cache != NULL && cache[0] != '\0')
-        return snprintf(into, size, "%s", cache) < (int)size;
-    return account.home[0] != '\0' && snprintf(into, size, "%s/.cache", account.home) < (int)size;
-}
 
 /* Adds path, links resolved, unless it is there already. */
 static void add_candidate(char ***candidates, const char *path)
@@ -250,53 +276,134 @@ static void add_matches(char ***candidates, const char *folder, const char *patt
     globfree(&matches);
 }
 
-/* The same places as tests/interpreters/find looks in. */
-static char **find_candidates(void)
-{
-    const char *named = getenv("HOTREF_PYTHON"), *search = getenv("PATH");
-    char cache[PATH_MAX], folder[PATH_MAX], **candidates = NULL;
+#define INTERPRETERS "python3.1[3-6]t"
 
-    if (named != NULL && named[0] != '\0')
-        add_candidate(&candidates, named);
+/* "/usr/local/bin:/usr/bin" */
+static void add_path(char ***candidates, const char *search)
+{
+    char folder[PATH_MAX];
+
     while (search != NULL && *search != '\0') {
         int length = (int)strcspn(search, ":");
 
         if (length > 0 && snprintf(folder, sizeof(folder), "%.*s", length, search) < (int)sizeof(folder))
-            add_matches(&candidates, folder, "python3.1[3-6]t");
+            add_matches(candidates, folder, INTERPRETERS);
         search += length + (search[length] == ':');
     }
-    if (cache_folder(cache, sizeof(cache)))
-        add_matches(&candidates, cache, "hotref/pythons/*/bin/python3.1[3-6]t");
+}
+
+/* "4711 (name) S 4710 ...": the name may hold anything, the parent's number stands behind its last bracket. */
+static pid_t parent_of(pid_t pid)
+{
+    char path[64], line[512], *behind;
+    int parent = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    behind = first_line(path, line, sizeof(line)) != NULL ? strrchr(line, ')') : NULL;
+    return behind != NULL && sscanf(behind, ") %*c %d", &parent) == 1 ? parent : 0;
+}
+
+static void add_path_of(char ***candidates, pid_t pid)
+{
+    char path[64], *word = NULL;
+    size_t size = 0;
+    FILE *environment;
+
+    snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+    environment = fopen(path, "re");
+    while (environment != NULL && getdelim(&word, &size, '\0', environment) > 0) {
+        if (strncmp(word, "PATH=", 5) == 0)
+            add_path(candidates, word + 5);
+    }
+    free(word);
+    if (environment != NULL)
+        fclose(environment);
+}
+
+/* sudo gives a command a PATH of its own, but was itself started with the user's: up to the first process of that user. */
+static void add_paths_of_sudo(char ***candidates, const struct account *account)
+{
+    pid_t pid = getppid();
+
+    for (int i = 0; account->is_other && i < 8 && pid > 1; i++, pid = parent_of(pid)) {
+        char path[64];
+        struct stat status;
+
+        snprintf(path, sizeof(path), "/proc/%d", pid);
+        add_path_of(candidates, pid);
+        if (stat(path, &status) != 0 || status.st_uid == account->uid)
+            return;
+    }
+}
+
+/* Where people's installers put interpreters, below the invoking user's home. */
+static const char *const homes[] = {".local/bin", ".pyenv/versions/*/bin", ".local/share/uv/python/*/bin"};
+static const char *const folders[] = {"/usr/local/bin", "/usr/bin", "/opt/*/bin"};
+
+/* The places that tests/interpreters/find looks in, and more. */
+static char **find_candidates(const struct account *account)
+{
+    const char *named = getenv("HOTREF_PYTHON"), *cache = account->is_other ? NULL : getenv("XDG_CACHE_HOME");
+    char **candidates = NULL, folder[PATH_MAX];
+
+    if (named != NULL && named[0] != '\0')
+        add_candidate(&candidates, named);
+    add_path(&candidates, getenv("PATH"));
+    add_paths_of_sudo(&candidates, account);
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+        add_matches(&candidates, folders[i], INTERPRETERS);
+    for (size_t i = 0; account->home[0] != '\0' && i < sizeof(homes) / sizeof(homes[0]); i++) {
+        snprintf(folder, sizeof(folder), "%s/%s", account->home, homes[i]);
+        add_matches(&candidates, folder, INTERPRETERS);
+    }
+    snprintf(folder, sizeof(folder), "%s%s", cache != NULL && cache[0] != '\0' ? cache : account->home,
+             cache != NULL && cache[0] != '\0' ? "" : "/.cache");
+    add_matches(&candidates, folder, "hotref/pythons/*/bin/" INTERPRETERS);
     return candidates;
 }
 
-static int report_interpreter(const char *path)
+/* One that was named has to be of use; of those that were just found it is no fault of the machine's. */
+static int report_interpreter(const char *path, bool named)
 {
-    struct interpreter interpreter;
+    struct interpreter interpreter = {0};
+    struct scan *scan = NULL;
     char text[DETAIL];
+    int failed = 0;
 
-    if (interpreter_in_file(path, &interpreter) != 0)
-        return report(false, "interpreter", last_failure());
-    detail(text, true, "CPython %s, %s: %s", interpreter.version, interpreter.build, path);
+    progress_begin("looking at '%s'", path);
+    if (interpreter_in_file(path, &interpreter) == 0)
+        scan = scan_file(interpreter.file, false);
+    progress_end();
+    if (scan != NULL) {
+        detail(text, true, "CPython %s, %s: %s, %zu of %zu decrements can be counted", interpreter.version, interpreter.build,
+               path, coverage_armable(scan, OPERATION_DECREMENT, false), coverage_kind(scan, OPERATION_DECREMENT));
+        report(true, "interpreter", text);
+    } else if (named) {
+        failed = report(false, "interpreter", last_failure());
+    } else {
+        remark("interpreter", last_failure());
+    }
+    scan_free(scan);
     interpreter_close(&interpreter);
-    return report(true, "interpreter", text);
+    return failed;
 }
 
 static int report_interpreters(void)
 {
     const char *named = getenv("HOTREF_PYTHON");
-    char **candidates = find_candidates(), text[DETAIL];
+    struct account account = account_invoking();
+    char **candidates = find_candidates(&account), text[DETAIL];
+    bool has_named = named != NULL && named[0] != '\0', missing = has_named && access(named, X_OK) != 0;
     int failed = 0;
 
-    if (named != NULL && named[0] != '\0' && access(named, X_OK) != 0) {
+    if (missing) {
         detail(text, false, "HOTREF_PYTHON names no program: '%s'", named);
         failed |= report(false, "interpreter", text);
     }
     if (arrlen(candidates) == 0 && !failed)
-        failed |=
-            report(false, "interpreter", "no free-threaded one is known here: set HOTREF_PYTHON to yours");
+        remark("interpreter", "no free-threaded one was found on PATH or in the usual places: set HOTREF_PYTHON to yours");
     for (ptrdiff_t i = 0; i < arrlen(candidates); i++) {
-        failed |= report_interpreter(candidates[i]);
+        failed |= report_interpreter(candidates[i], i == 0 && has_named && !missing);
         free(candidates[i]);
     }
     arrfree(candidates);
@@ -328,9 +435,15 @@ static int run(int argc, char **argv)
 }
 
 static const char *const notes[] = {
-    "Tries what recording needs, line by line: 'ok' or 'no', what it is, and what to do about it. Interpreters are those that "
-    "HOTREF_PYTHON, PATH and the cache folder name.",
+    "Tries what recording needs, line by line: 'ok', 'no' or '--' (worth knowing, but no fault of the machine's), what it is, "
+    "and what to do about it.",
+    "Interpreters are looked for where HOTREF_PYTHON points, on PATH (under sudo on the invoking user's too), and where "
+    "installers put them: /usr/local/bin, /opt/*/bin, ~/.local/bin, pyenv's and uv's folders, ~/.cache/hotref/pythons. Others "
+    "can be recorded all the same.",
     NULL};
+
+static const struct command_item environment[] = {
+    {"HOTREF_PYTHON", "an interpreter to look at first; it has to be one that can be recorded"}, {0}};
 
 static const struct command_item statuses[] = {
     {"0", "all is well"}, {"1", "a line says 'no'"}, {"2", "wrong usage"}, {0}};
@@ -339,6 +452,7 @@ const struct command command_doctor = {
     .name = "doctor",
     .summary = "Tell what this machine and user can do",
     .notes = notes,
+    .environment = environment,
     .statuses = statuses,
     .run = run,
 };

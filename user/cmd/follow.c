@@ -8,6 +8,7 @@
 #include "target/process_list.h"
 #include "util/array.h"
 #include "util/error.h"
+#include "util/progress.h"
 
 /* What has been found out of a process. */
 struct followed_process {
@@ -34,8 +35,13 @@ static int start(struct follow *follow, struct process *process, struct interpre
 {
     struct session *session = follow->session;
     size_t before = arrlenu(session->targets);
+    int status;
 
-    if (session_add(session, process, interpreter)) {
+    if (!before) /* of a command, which has written nothing by now */
+        progress_begin("looking at '%s'", interpreter->path);
+    status = session_add(session, process, interpreter);
+    progress_end();
+    if (status) {
         interpreter_close(interpreter);
         process_close(process);
         return -1;

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <getopt.h> /* optarg, optind */
 #include <limits.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include "util/account.h"
 #include "util/array.h"
 #include "util/error.h"
+#include "util/progress.h"
 
 #define POLL_MS 50
 #define USUAL_HZ 999     /* not in step with anything that runs a thousand times a second */
@@ -305,7 +307,9 @@ static int add(struct session *session, const struct options *options, struct pr
 
     if (account_assume(&options->account))
         return fail_errno("cannot become user '%s'", options->account.name);
+    progress_begin("looking at '%s'", interpreter->path); /* a second, where it was never seen before */
     status = session_add(session, process, interpreter);
+    progress_end();
     account_resume(&options->account);
     return status;
 }
@@ -375,10 +379,21 @@ static bool goes_on(const struct session *session, const struct options *options
     return false;
 }
 
+/* Once a second how many are left, on terminals; told are those that it says now. Not with a command, whose terminal it is. */
+static long tell_left(const struct options *options, double until, long told)
+{
+    long left = lround(until - monotonic_seconds());
+
+    if (options->seconds > 0 && left != told)
+        progress_begin("recording: %ld of %.0f seconds left", left, options->seconds);
+    return left;
+}
+
 /* Until that is over, or the time is, or the user has had enough. */
 static int watch(struct session *session, const struct options *options, struct follow *follow)
 {
     double until = monotonic_seconds() + options->seconds;
+    long told = -1;
 
     while (goes_on(session, options)) {
         if (options->seconds > 0 && monotonic_seconds() >= until)
@@ -389,7 +404,9 @@ static int watch(struct session *session, const struct options *options, struct 
             return -1;
         burst_step(session);
         tell_modules(session, options);
+        told = tell_left(options, until, told);
     }
+    progress_end();
     return 0;
 }
 
@@ -494,9 +511,12 @@ static void warn_of_gaps(const struct session *session, const struct options *op
 
 static int finish(struct session *session, const struct options *options, struct profile_file **file)
 {
-    struct profile *profile = build_profile(session, options->live, options->spelled);
+    struct profile *profile;
     int status;
 
+    progress_begin("putting the profile together");
+    profile = build_profile(session, options->live, options->spelled);
+    progress_end();
     if (options->verbose)
         tell_stacks(&profile->meta);
     status = profile_write(profile, *file);

@@ -8,12 +8,14 @@
 
 #include "capture/modules.h"
 #include "cmd/command.h"
+#include "cmd/coverage.h"
 #include "probe/plan.h"
 #include "probe/scan.h"
 #include "target/interpreter.h"
 #include "target/process.h"
 #include "util/array.h"
 #include "util/error.h"
+#include "util/progress.h"
 
 static void print_function(const struct elf_file *file, uint64_t address)
 {
@@ -25,17 +27,11 @@ static void print_function(const struct elf_file *file, uint64_t address)
         printf("+0x%" PRIx64, address);
 }
 
-static bool counts_references(const struct operation *operation)
-{
-    return operation->kind == OPERATION_DECREMENT || operation->kind == OPERATION_INCREMENT ||
-           operation->kind == OPERATION_TRY_INCREMENT || operation->kind == OPERATION_NO_ID_INCREMENT;
-}
-
 static const char *reason(const struct operation *operation)
 {
     if (operation->kind == OPERATION_UNKNOWN)
         return "what it does to the count is not understood";
-    if (!counts_references(operation))
+    if (!coverage_is_counted(operation))
         return "takes no reference and drops none";
     if (!operation->probe)
         return plan_is_inlined(operation) ? "no jump is understood to guard it"
@@ -68,69 +64,23 @@ static void print_operation(const struct elf_file *file, const struct operation 
     printf("%s\n", plan_is_inlined(operation) ? ", with --increments" : "");
 }
 
-/* An atomic that several guards lead to is one. */
-static bool is_first_of_atomic(const struct scan *scan, size_t number)
-{
-    return number == 0 || scan->operations[number - 1].address != scan->operations[number].address;
-}
-
-static size_t count_atomics(const struct scan *scan)
-{
-    size_t found = 0;
-
-    for (size_t i = 0; i < arrlenu(scan->operations); i++)
-        found += is_first_of_atomic(scan, i);
-    return found;
-}
-
-static size_t count_kind(const struct scan *scan, enum operation_kind kind)
-{
-    size_t found = 0;
-
-    for (size_t i = 0; i < arrlenu(scan->operations); i++)
-        found += scan->operations[i].kind == kind && is_first_of_atomic(scan, i);
-    return found;
-}
-
-static size_t count_armable(const struct scan *scan, enum operation_kind kind, bool guarded)
-{
-    size_t found = 0;
-
-    for (size_t i = 0; i < arrlenu(scan->operations); i++) {
-        const struct operation *operation = &scan->operations[i];
-
-        found += operation->kind == kind && plan_is_armable(operation) && (operation->guarded || !guarded) &&
-                 is_first_of_atomic(scan, i);
-    }
-    return found;
-}
-
-static size_t count_armed(const struct scan *scan)
-{
-    size_t armed = 0;
-
-    for (size_t i = 0; i < arrlenu(scan->operations); i++)
-        armed += plan_is_armed(&scan->operations[i]) && is_first_of_atomic(scan, i);
-    return armed;
-}
-
 static void print_coverage(const struct scan *scan)
 {
-    size_t atomics = count_atomics(scan), unknown = count_kind(scan, OPERATION_UNKNOWN);
+    size_t atomics = coverage_atomics(scan), unknown = coverage_kind(scan, OPERATION_UNKNOWN);
 
     printf("atomics on ob_ref_shared: %zu found, %zu classified, %zu armed\n", atomics, atomics - unknown,
-           count_armed(scan));
+           coverage_armed(scan));
     for (int kind = 0; kind < OPERATION_KINDS; kind++) {
-        if (count_kind(scan, kind))
-            printf("  %6zu %s\n", count_kind(scan, kind), operation_name(kind));
+        if (coverage_kind(scan, kind))
+            printf("  %6zu %s\n", coverage_kind(scan, kind), operation_name(kind));
     }
-    printf("decrements: %zu of %zu armed\n", count_armable(scan, OPERATION_DECREMENT, false),
-           count_kind(scan, OPERATION_DECREMENT));
-    printf("increments by compare-exchange: %zu of %zu armed\n", count_armable(scan, OPERATION_TRY_INCREMENT, false),
-           count_kind(scan, OPERATION_TRY_INCREMENT));
+    printf("decrements: %zu of %zu armed\n", coverage_armable(scan, OPERATION_DECREMENT, false),
+           coverage_kind(scan, OPERATION_DECREMENT));
+    printf("increments by compare-exchange: %zu of %zu armed\n", coverage_armable(scan, OPERATION_TRY_INCREMENT, false),
+           coverage_kind(scan, OPERATION_TRY_INCREMENT));
     printf("inlined increments: %zu found, %zu with their guard, %zu that --increments can arm\n",
-           count_kind(scan, OPERATION_INCREMENT), count_armable(scan, OPERATION_INCREMENT, true),
-           count_armable(scan, OPERATION_INCREMENT, false));
+           coverage_kind(scan, OPERATION_INCREMENT), coverage_armable(scan, OPERATION_INCREMENT, true),
+           coverage_armable(scan, OPERATION_INCREMENT, false));
     printf("call sites of functions that take or drop a reference: %zu\n", arrlenu(scan->callers));
     if (scan->undecoded)
         printf("%u of %u functions could not be decoded to their end\n", scan->undecoded, scan->ranges);
@@ -141,13 +91,16 @@ static bool is_of_interest(const struct operation *operation)
 {
     if (plan_is_inlined(operation))
         return !plan_is_armable(operation);
-    return counts_references(operation) || operation->kind == OPERATION_UNKNOWN;
+    return coverage_is_counted(operation) || operation->kind == OPERATION_UNKNOWN;
 }
 
 static int print_scan(const struct elf_file *file, bool all)
 {
-    struct scan *scan = scan_file(file, true);
+    struct scan *scan;
 
+    progress_begin("reading machine code");
+    scan = scan_file(file, true);
+    progress_end();
     if (!scan)
         return -1;
     print_coverage(scan);
@@ -171,8 +124,8 @@ static void print_module(const struct process *process, const struct mapping *ma
     file = elf_file_open_as(path, mapping->path);
     if (file && modules_uses_python(file) && (scan = scan_file(file, true)))
         printf("  %s: %zu of %zu decrements of its own armed, %zu inlined increments, %zu calls that drop a reference\n",
-               mapping->path, count_armable(scan, OPERATION_DECREMENT, false), count_kind(scan, OPERATION_DECREMENT),
-               count_kind(scan, OPERATION_INCREMENT), arrlenu(scan->callers));
+               mapping->path, coverage_armable(scan, OPERATION_DECREMENT, false), coverage_kind(scan, OPERATION_DECREMENT),
+               coverage_kind(scan, OPERATION_INCREMENT), arrlenu(scan->callers));
     scan_free(scan);
     elf_file_close(file);
 }

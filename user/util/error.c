@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "util/progress.h"
+
 /* Each thread has its own: what goes wrong in one must not be told as what went wrong in another. */
 static _Thread_local char sentence[FAILURE_SIZE] = "no failure";
 
@@ -41,6 +43,7 @@ void warn(const char *format, ...)
 {
     va_list args;
 
+    progress_end();
     fputs("hotref: ", stderr);
     va_start(args, format);
     vfprintf(stderr, format, args);
