@@ -38,6 +38,8 @@
 #define STACK_PERIOD 97 /* a prime: operations come in the rhythm of loops */
 /* Looking for threads' names costs the target cache misses: rarely, and not for ever. */
 #define NAME_TRIES 20
+#define LEAST_NAME_TRIES 3
+#define NAMED_AT_ONCE 8 /* targets: with more of them the tries take long, and so need not be so many */
 #define NAME_WAIT_MS 5
 #define LOOK_NS 500000000u
 #define MOST_THREADS 8192 /* whose names are kept, once no row tells of them any more */
@@ -413,6 +415,13 @@ static int fill_target(struct session *session, uint32_t number)
 
 static int take_rows(struct session *session);
 
+static int name_tries(const struct session *session)
+{
+    int tries = NAME_TRIES / (1 + (int)arrlenu(session->targets) / NAMED_AT_ONCE);
+
+    return tries > LEAST_NAME_TRIES ? tries : LEAST_NAME_TRIES;
+}
+
 static int take_event(void *context, void *data, size_t size)
 {
     struct session *session = context;
@@ -426,7 +435,7 @@ static int take_event(void *context, void *data, size_t size)
     if (head->target >= arrlenu(session->targets))
         return 0;
     if (head->event == ABI_EVENT_THREAD)
-        session->targets[head->target].name_tries = NAME_TRIES;
+        session->targets[head->target].name_tries = name_tries(session);
     if (session->observer.event)
         session->observer.event(session->observer.context, &session->targets[head->target], head, size);
     if (head->event == ABI_EVENT_FULL)
