@@ -1,15 +1,18 @@
 """Many processes in one recording: what is forked, what is executed, and all that there is."""
 import collections
 import contextlib
+import os
 import pathlib
 import re
+import subprocess
+import time
 import uuid
 
 import pytest
 
 import machine
 from conftest import interpreters
-from recording import Report, matching, workload
+from recording import ENVIRONMENT, HOTREF, Report, matching, workload
 from targets import Target
 
 READS = 2_000
@@ -146,6 +149,8 @@ def test_samples_of_forked_processes(hotref, plain_python):
 
     assert len(report.json["metadata"]["targets"]) == 3
     assert len({row["pid"] for row in report.ranked}) == 2
+    # What a forked process has not touched is not there when a sample looks: its types have their names nevertheless.
+    assert "object" not in {row["type"] for row in report.ranked}
 
 
 def test_attached_to_what_forks(hotref, processes, plain_python):
@@ -194,6 +199,35 @@ def test_all_of_the_machine(hotref, processes, plain_python, other_build):
               if target["pid"] not in (before.pid, after.pid) and reads.get(target["pid"]) == 2 * READS)
     assert f"process {child}" not in recording.stderr
     assert "CPython with the GIL" in recording.stderr  # this one, at least
+
+
+def all_processes():
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def is_held(pid, mark):
+    """Whether that is a stopped process with mark in its environment."""
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state == "T" and mark.encode() in pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+
+
+def test_a_recorder_that_is_killed_while_it_holds_a_child_lets_it_go(hotref, processes, plain_python, tmp_path):
+    """The child execs an interpreter that has never been scanned, and so is held for long."""
+    cache, mark = tmp_path / "cache", f"HOTREF_TEST={uuid.uuid4().hex}"
+    cache.mkdir()
+    recorder = processes.start(HOTREF, "record", "--subprocesses", "-o", str(hotref.new_profile()), "--", "sh", "-c",
+                               f'env {mark} "$0" -c "print(1 + 1, flush=True)"; true', plain_python.path,
+                               env={**ENVIRONMENT, "XDG_CACHE_HOME": str(cache)},
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    machine.wait_for(lambda: any(is_held(pid, mark) for pid in all_processes()), "the child to be held")
+    time.sleep(0.2)  # it is being scanned by now, and the guard has been told
+    recorder.kill()
+    recorder.wait()
+
+    assert recorder.stdout.readline() == "2\n"
 
 
 @contextlib.contextmanager

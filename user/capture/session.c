@@ -422,6 +422,46 @@ static int name_tries(const struct session *session)
     return tries > LEAST_NAME_TRIES ? tries : LEAST_NAME_TRIES;
 }
 
+#define NAME_STEP 16
+
+static uint16_t read_name(const struct process *process, uint64_t address, char *name)
+{
+    uint16_t size = 0;
+
+    for (; size + NAME_STEP <= ABI_TEXT; size += NAME_STEP) {
+        const char *end;
+
+        if (process_read(process, address + size, name + size, NAME_STEP))
+            return 0;
+        end = memchr(name + size, '\0', NAME_STEP);
+        if (end)
+            return end - name;
+    }
+    return size;
+}
+
+/* Where C code has a type's name, a forked process has often not looked yet; a sample cannot have the page read in, as
+ * hotref can. */
+static struct abi_event name_type(const struct session_target *target, const struct abi_event *event)
+{
+    struct abi_event named = *event;
+    uint64_t name;
+
+    if (event->event != ABI_EVENT_TYPE || event->heap || event->text[0].bytes ||
+        process_read(&target->process, event->object + target->interpreter.layout.type_name, &name, sizeof(name)))
+        return named;
+    named.text[0] = (struct abi_text){.ascii = 1};
+    named.text[0].length = named.text[0].bytes = read_name(&target->process, name, named.text[0].data);
+    return named;
+}
+
+static void take_description(struct session *session, const struct session_target *target, const struct abi_event *event)
+{
+    struct abi_event named = name_type(target, event);
+
+    collect_event(&session->collector, &named);
+}
+
 static int take_event(void *context, void *data, size_t size)
 {
     struct session *session = context;
@@ -441,7 +481,7 @@ static int take_event(void *context, void *data, size_t size)
     if (head->event == ABI_EVENT_FULL)
         session->bpf->full = true;
     else if (size >= sizeof(struct abi_event) && head->event <= ABI_EVENT_END)
-        collect_event(&session->collector, data);
+        take_description(session, &session->targets[head->target], data);
     /* Rows are made faster than messages are read: they cannot wait for the one that says so. */
     return session->bpf->skeleton->bss->rows_in[session->bpf->active] > ABI_ROWS / ROWS_SHARE ? take_rows(session) : 0;
 }
