@@ -324,6 +324,26 @@ static struct profile *sampled(uint64_t all, uint64_t waiting)
     return p;
 }
 
+/* Rows of many threads that were put together have no thread of their own. */
+static void merged_rows_are_of_several_threads(void **state)
+{
+    struct profile *p = sample_new();
+    uint32_t shared = sample_object(p, "app.Config", "instance of app.Config", 0x1000);
+    uint32_t alone = sample_object(p, "app.Local", "instance of app.Local", 0x2000);
+    struct rows *rows;
+
+    (void)state;
+    sample_count(p, shared, "global cfg", 0, 500)->threads = 40;
+    sample_count(p, alone, "local x", 0, 300)->threads = 1;
+    rows = rows_build(p, NULL);
+    assert_int_equal(arrlen(rows->ranked), 1);
+    assert_string_equal(rows->ranked[0].type, "app.Config");
+    assert_int_equal(rows->ranked[0].threads, 40);
+    assert_int_equal(arrlen(rows->single), 1);
+    assert_string_equal(rows->single[0].type, "app.Local");
+    release(p, rows);
+}
+
 static void the_verdict_on_samples(void **state)
 {
     static const struct {
@@ -795,6 +815,7 @@ int main(void)
         cmocka_unit_test(increments_do_not_lead),
         cmocka_unit_test(the_order_does_not_depend_on_the_order_of_counts),
         cmocka_unit_test(the_verdict_without_operations),
+        cmocka_unit_test(merged_rows_are_of_several_threads),
         cmocka_unit_test(the_verdict_on_samples),
         cmocka_unit_test(samples_rank_where_they_were_taken),
         cmocka_unit_test(the_verdict_has_its_caveats),

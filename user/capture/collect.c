@@ -302,19 +302,61 @@ struct abi_key collect_merged_key(const struct abi_key *key)
     return merged;
 }
 
-static void merge_row(struct collected_row **kept, const struct collected_row *row, uint64_t threads)
-{
-    struct collected_row merged = {.key = collect_merged_key(&row->key), .value = row->value, .threads = threads};
-    ptrdiff_t at = hmgeti(*kept, merged.key);
+/* Which threads are behind the rows of one merged key that a trim puts together. */
+struct merged_thread {
+    struct {
+        struct abi_key row;
+        uint64_t tid;
+    } key;
+    bool value;
+};
 
-    merged.value.frame_code = ABI_SEVERAL;
-    if (at < 0) {
-        hmputs(*kept, merged);
+/* Of threads that were merged before and of others nobody knows whether they are the same: at least as many as there are
+ * of either, and one more than one if that is another one. */
+static void add_thread(struct collected_row *merged, const struct collected_row *row, struct merged_thread **seen,
+                       uint64_t *fresh)
+{
+    struct merged_thread thread = {.key = {merged->key, row->key.tid}};
+
+    if (row->threads) {
+        merged->threads = row->threads > merged->threads ? row->threads : merged->threads;
+        merged->one_tid = row->threads == 1 ? row->one_tid : 0;
         return;
     }
-    add_counts(&(*kept)[at].value.counts, &row->value.counts);
-    if (threads > (*kept)[at].threads)
-        (*kept)[at].threads = threads;
+    if (hmgeti(*seen, thread.key) >= 0)
+        return;
+    hmputs(*seen, thread);
+    (*fresh)++;
+    if (merged->threads == 0)
+        merged->one_tid = row->key.tid;
+    if (*fresh > merged->threads || (merged->threads == 1 && merged->one_tid != row->key.tid))
+        merged->threads++;
+}
+
+/* How many threads of a merged key are new in this trim. */
+struct fresh_threads {
+    struct abi_key key;
+    uint64_t value;
+};
+
+static void merge_row(struct collected_row **kept, const struct collected_row *row, struct merged_thread **seen,
+                      struct fresh_threads **fresh)
+{
+    struct collected_row merged = {.key = collect_merged_key(&row->key), .value = row->value};
+    ptrdiff_t at = hmgeti(*kept, merged.key), counted = hmgeti(*fresh, merged.key);
+
+    if (at < 0) {
+        merged.value.frame_code = ABI_SEVERAL;
+        hmputs(*kept, merged);
+        at = hmgeti(*kept, merged.key);
+    } else {
+        add_counts(&(*kept)[at].value.counts, &row->value.counts);
+    }
+    if (counted < 0) {
+        hmput(*fresh, merged.key, 0);
+        counted = hmgeti(*fresh, merged.key);
+    }
+    add_thread(&(*kept)[at], row, seen, &(*fresh)[counted].value);
 }
 
 /* Threads that come and go, and code that is ever new, make a row each: of an object that all of them reach they are one. */
@@ -322,16 +364,22 @@ static void merge_rows(struct collector *collector, uint64_t least)
 {
     struct sharing *sharing = find_sharing(collector);
     struct collected_row *kept = NULL;
+    struct merged_thread *seen = NULL;
+    struct fresh_threads *fresh = NULL;
 
     for (ptrdiff_t i = 0; i < hmlen(collector->rows); i++) {
         const struct collected_row *row = &collector->rows[i];
         const struct sharing *object = &sharing[hmgeti(sharing, object_of(row))];
 
-        if (object->threads > 2 && object->weight >= least && (weight_of(row) < least || row->key.tid == 0))
-            merge_row(&kept, row, object->threads > row->threads ? object->threads : row->threads);
-        else
+        if (object->threads > 2 && object->weight >= least && (weight_of(row) < least || row->key.tid == 0)) {
+            merge_row(&kept, row, &seen, &fresh);
+            collector->merged += row->key.tid != 0;
+        } else {
             hmputs(kept, collector->rows[i]);
+        }
     }
+    hmfree(seen);
+    hmfree(fresh);
     hmfree(sharing);
     hmfree(collector->rows);
     collector->rows = kept;

@@ -12,6 +12,7 @@ struct collected_row {
     struct abi_key key;
     struct abi_row value;
     uint64_t threads;        /* at least so many, where the row is of several (key.tid is 0); else 0 */
+    uint32_t one_tid;        /* which one, if so far it is one */
 };
 
 /* Cold rows of one kind together: too many to be kept one by one. */
@@ -59,6 +60,7 @@ struct collector {           /* all stb_ds hash maps */
     struct collected_object *objects;
     struct collected_type *types;
     struct collected_thread *threads;
+    uint64_t merged;         /* no map: rows that were put together, so that their threads and code are not known */
 };
 
 void collect_free(struct collector *collector); /* takes a zeroed struct */

@@ -43,7 +43,7 @@
 #define NAME_WAIT_MS 5
 #define LOOK_NS 500000000u
 #define MOST_THREADS 8192 /* whose names are kept, once no row tells of them any more */
-#define MOST_ROWS 16384 /* kept on the user side, before cold ones are folded */
+#define MOST_ROWS 32768 /* kept on the user side, before cold ones are folded */
 #define MANY_ROWS 65536 /* the same, where many processes may have a row for each thread */
 
 struct session *session_new(void)

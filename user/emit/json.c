@@ -164,14 +164,15 @@ static json_t *metadata(const struct profile *profile, const struct rows *rows)
 {
     const struct profile_meta *meta = &profile->meta;
 
-    return json_pack("{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:b, s:I, s:o, s:I, s:o, s:o, s:o}", "mode",
+    return json_pack("{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:b, s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "mode",
                      meta->mode == MODE_EXACT ? "exact" : meta->mode == MODE_SAMPLE ? "sample" : meta->mode == MODE_AUTO ? "auto" : "unknown", "started", started(meta->started_ns),
                      "duration_ns", integer(meta->duration_ns), "cpus", (json_int_t)meta->cpus, "command",
                      profile_string(profile, meta->command), "kernel", profile_string(profile, meta->kernel),
                      "hotref_version", profile_string(profile, meta->hotref_version), "probes", "armed",
                      (json_int_t)meta->armed_probes, "live", (json_int_t)meta->live_probes, "increfs_partial",
                      increfs_partial(profile), "owner_increfs", integer(meta->owner_increfs), "targets",
-                     targets(profile), "processes_left_out", (json_int_t)meta->left_out, "stacks", stack_counts(meta), "sampling", sampling(meta, rows), "bursts", bursts(meta));
+                     targets(profile), "processes_left_out", (json_int_t)meta->left_out, "children", (json_int_t)meta->children, "merged_rows",
+                     integer(meta->merged), "stacks", stack_counts(meta), "sampling", sampling(meta, rows), "bursts", bursts(meta));
 }
 
 /* As without_ops(), of what stands above the rows. */

@@ -720,6 +720,13 @@ static void print_losses(FILE *out, const struct emit_options *options, const st
     if (meta->lost)
         print_line(out, options, "lost: %s operations that no key could take",
                    number_grouped(meta->lost, number));
+    if (meta->children)
+        print_line(out, options, "not recorded: %s child process%s ('hotref record --subprocesses' does)",
+                   number_grouped(meta->children, number), meta->children == 1 ? "" : "es");
+    if (meta->merged)
+        print_line(out, options, "put together: %s rows, as there were too many; THREADS are at least so many, and fields may "
+                                 "be told less well",
+                   number_grouped(meta->merged, number));
     if (meta->lost_names)
         print_line(out, options, "nameless: %s descriptions of objects, types or threads came too fast to be kept",
                    number_grouped(meta->lost_names, number));

@@ -38,7 +38,7 @@ static void refuse_alone(struct doubt **doubts, const struct profile *profile, c
     char number[NUMBER_SIZE];
 
     if (arrlenu(profile->targets) < 2 || meta->armed_probes == 0)
-        add(doubts, true, "in '%s' nothing was measured: no probe was armed", path);
+        add(doubts, true, is_sampled(profile) ? "'%s' has samples, which cannot be compared: record both with --mode exact" : "in '%s' nothing was measured: no probe was armed", path);
     else if (meta->live_probes != meta->armed_probes)
         add(doubts, true, "in '%s' only %u of %u probes are proven live", path, meta->live_probes, meta->armed_probes);
     if (meta->lost)
@@ -177,6 +177,12 @@ static void remark_coverage(struct doubt **doubts, const struct profile *profile
 /* A program that failed has done less. */
 static void remark_ends(struct doubt **doubts, const struct profile *profile, const char *path)
 {
+    if (profile->meta.children)
+        add(doubts, false, "in '%s' %u child process%s started and not recorded", path, profile->meta.children,
+            profile->meta.children == 1 ? " was" : "es were");
+    if (profile->meta.merged)
+        add(doubts, false, "in '%s' rows were put together, as there were too many: fields and threads may differ by that",
+            path);
     for (size_t i = 1; i < arrlenu(profile->targets); i++) {
         const struct profile_target *target = &profile->targets[i];
 

@@ -25,7 +25,7 @@ const struct profile_section_kind profile_section_kinds[PROFILE_KINDS] = {
 
 /* A reader elsewhere relies on these: a record may grow at its end, and nothing in it may move. */
 _Static_assert(sizeof(struct profile_header) == 32 && sizeof(struct profile_section) == 32, "no padding");
-_Static_assert(sizeof(struct profile_meta) == 208 && sizeof(struct profile_target) == 68, "no padding");
+_Static_assert(sizeof(struct profile_meta) == 216 && sizeof(struct profile_target) == 68, "no padding");
 _Static_assert(sizeof(struct profile_thread) == 12 && sizeof(struct profile_object) == 40, "no padding");
 _Static_assert(sizeof(struct profile_frame) == 16 && sizeof(struct profile_node) == 8, "no padding");
 _Static_assert(sizeof(struct profile_stack) == 24 && sizeof(struct profile_module) == 56, "no padding");

@@ -72,6 +72,14 @@ int gate_judgeable(const struct profile *profile, const char *path, bool ended_a
         return fail("'%s' cannot be judged: %llu operations were lost", path, (unsigned long long)meta->lost);
     if (!meta->complete)
         return fail("'%s' cannot be judged: the recording is incomplete", path);
+    if (meta->merged)
+        return fail("'%s' cannot be judged: it had so many rows that %llu were put together, whose fields and threads are not "
+                    "known for sure: record for less time, or less of the program",
+                    path, (unsigned long long)meta->merged);
+    if (meta->children && !ended_anyhow)
+        return fail("'%s' cannot be judged: %u child process%s started and not recorded (record --subprocesses counts "
+                    "them; --ended-anyhow judges what there is)",
+                    path, meta->children, meta->children == 1 ? " was" : "es were");
     return check_targets(profile, path, ended_anyhow) || check_modules(profile, path) ? -1 : 0;
 }
 
@@ -306,12 +314,13 @@ static int by_metric(const void *left, const void *right, void *metric)
 /* Few operations on objects too cold to be named decide nothing: nearly every profile has some. */
 static enum outcome outcome_of(const struct check *check, uint64_t allowed_at_most)
 {
+    uint64_t free = check->limit->metric->sums ? GATE_COLD : 0;
+
     if (check->value > allowed_at_most)
         return GATE_FAILED;
     if (check->value > check->allowed)
         return GATE_UNDECIDED;
-    return check->most <= check->allowed || check->most - check->value <= GATE_COLD ? GATE_PASSED
-                                                                                    : GATE_UNDECIDED;
+    return check->most <= check->allowed || check->most - check->value <= free ? GATE_PASSED : GATE_UNDECIDED;
 }
 
 /* Which rows a limit without a name is about. */

@@ -70,7 +70,8 @@ struct profile_meta {
     uint64_t cpu_ns;        /* CPU time of the targets in all */
     uint64_t trap_ns;       /* a hit before hotref's own program: measured on this machine */
     uint32_t left_out;      /* processes that were to be recorded and are not in the profile */
-    uint32_t reserved;
+    uint32_t children;      /* processes that the targets started and that were not to be recorded */
+    uint64_t merged;        /* rows of several threads and places that were put together, as there were too many */
 };
 
 struct profile_target {

@@ -98,7 +98,8 @@ static enum part part_of(const struct profile *profile, const struct entry *entr
 {
     if (profile->objects[entries[0].object].others)
         return part_of_fold(entries, count);
-    return same_thread(&entries[0], &entries[count - 1]) ? ALONE : CONTENDED;
+    /* Rows that were put together say how many threads were behind them. */
+    return same_thread(&entries[0], &entries[count - 1]) && part_of_fold(entries, count) != CONTENDED ? ALONE : CONTENDED;
 }
 
 /* A thread may be listed twice: what tells threads apart is target and tid. */

@@ -491,6 +491,8 @@ static void fill_meta(const struct session *session, const char *command, struct
     profile->meta.stacks_failed = session->stats[ABI_STAT_FAILED] + session->stats[ABI_STAT_LOST_STACKS];
     fill_samples(session, profile);
     profile->meta.left_out = session_left_out(session);
+    profile->meta.children = session_children(session);
+    profile->meta.merged = session->collector.merged;
     profile->meta.complete = profile->meta.lost == 0 && profile->meta.left_out == 0;
 }
 
