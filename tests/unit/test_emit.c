@@ -676,6 +676,40 @@ static void texts_are_cut_in_the_middle(void **state)
     }
 }
 
+/* A series that is twice there costs a scrape: a name in both lists is one. */
+static void a_series_is_there_once(void **state)
+{
+    static const char series[] = "hotref_decrefs_total{type=\"dict\",field=\"f\\n\",object=\"a\\\\ \\\"b\\\"\"} ";
+    struct profile *p = sample_new();
+    char *text;
+
+    (void)state;
+    contend(p, "dict", "a\\ \"b\"", "f\n", 20);
+    sample_count(p, sample_object(p, "dict", "a\\ \"b\"", 0x1000), "f\n", 1, 7);
+    text = emitted(&emit_openmetrics, p, (struct emit_options){.all = true});
+    contains(strstr(text, series), " 47\n");
+    assert_null(strstr(strstr(text, series) + 1, series));
+    assert_string_equal(text + strlen(text) - 6, "# EOF\n");
+    free(text);
+    profile_free(p);
+}
+
+static void series_are_limited_and_the_rest_is_summed_up(void **state)
+{
+    struct profile *p = usual();
+    char *text = emitted(&emit_prometheus, p, (struct emit_options){.limited = true, .max_rows = 1});
+
+    (void)state;
+    contains(text, "# TYPE hotref_decrefs_total counter\nhotref_decrefs_total{type=\"dict\",field=\"function.func_globals\",object="
+                   "\"globals of __main__\"} 40000\n# HELP");
+    contains(text, "hotref_rest{metric=\"decrefs\"} 74000\n");
+    contains(text, "hotref_rest_rows 2\n");
+    contains(text, "hotref_all_ops{rows=\"single_thread\"} 20012\n");
+    lacks(text, "# EOF");
+    free(text);
+    profile_free(p);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -705,6 +739,8 @@ int main(void)
         cmocka_unit_test(json_holds_the_contract),
         cmocka_unit_test(json_keeps_odd_names),
         cmocka_unit_test(csv_quotes_what_needs_it),
+        cmocka_unit_test(a_series_is_there_once),
+        cmocka_unit_test(series_are_limited_and_the_rest_is_summed_up),
         cmocka_unit_test(formats_are_found_by_name),
         cmocka_unit_test(a_file_is_no_terminal),
         cmocka_unit_test(texts_are_cut_in_the_middle),

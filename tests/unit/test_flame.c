@@ -276,9 +276,44 @@ static void the_dearest_are_kept(void **state)
     profile_free(p);
 }
 
+/* Siblings side by side, whenever they came into the tree: what shows stacks in their order finds nothing torn apart. */
+static void leaves_of_one_parent_stand_side_by_side(void **state)
+{
+    static const char *const wanted[] = {"a", "b", "a"}, *const order[] = {"a", "a", "b"};
+    struct profile *p = sample_new();
+    struct rows *rows;
+    struct flame *flame;
+    uint32_t *leaves;
+
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++) {
+        char name[] = "d0";
+
+        name[1] = (char)('0' + i);
+        sample_stack(p, contended(p, "dict", name, FIELD, 50 - i), FIELD, 1, "a.py", "main", 1, wanted[i], 2);
+    }
+    rows = rows_build(p, NULL);
+    flame = flame_of_rows(p, rows, 0, false);
+    leaves = flame_leaves(flame);
+    assert_int_equal(arrlenu(leaves), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const struct flame_node *function = &flame->nodes[flame->nodes[leaves[i]].parent];
+        const struct flame_node *frame = &flame->nodes[function->parent];
+
+        assert_int_equal(flame->nodes[leaves[i]].kind, FLAME_OBJECT);
+        assert_string_equal(profile_string(p, p->frames[frame->frame].qualname), order[i]);
+        assert_string_equal(function->binary, "python3.13t");
+    }
+    arrfree(leaves);
+    flame_free(flame);
+    rows_free(rows);
+    profile_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(leaves_of_one_parent_stand_side_by_side),
         cmocka_unit_test(frames_stand_from_the_root_to_the_object),
         cmocka_unit_test(what_three_stacks_share_sums_up_to_the_row),
         cmocka_unit_test(functions_keep_what_they_did),

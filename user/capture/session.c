@@ -515,10 +515,11 @@ static int await_writers(struct session_bpf *bpf, uint32_t which)
     return 0;
 }
 
-/* Empties a hash map, a batch at a time, into take(). */
+/* Hands what is in a hash map to take(), a batch at a time; and empties it, unless it is to be kept. */
 static int take_all(struct bpf_map *map, void *take(struct collector *, const void *, const void *),
-                    struct collector *collector)
+                    struct collector *collector, bool keep)
 {
+    typeof(bpf_map_lookup_batch) *next = keep ? bpf_map_lookup_batch : bpf_map_lookup_and_delete_batch;
     size_t key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map);
     char *keys = calloc(BATCH, key_size), *values = calloc(BATCH, value_size);
     LIBBPF_OPTS(bpf_map_batch_opts, options);
@@ -528,8 +529,7 @@ static int take_all(struct bpf_map *map, void *take(struct collector *, const vo
 
     while (more) {
         count = BATCH;
-        more = !bpf_map_lookup_and_delete_batch(bpf_map__fd(map), first ? NULL : &cursor, &cursor, keys, values,
-                                                 &count, &options);
+        more = !next(bpf_map__fd(map), first ? NULL : &cursor, &cursor, keys, values, &count, &options);
         if (!more && errno != ENOENT) {
             status = fail_errno("cannot read the BPF map '%s'", bpf_map__name(map));
             break;
@@ -1187,6 +1187,12 @@ static void let_all_go(struct session *session)
     }
 }
 
+static void take_stats(struct session *session)
+{
+    for (uint32_t stat = 0; stat < ABI_STATS; stat++)
+        session->stats[stat] = session_stat(session, stat);
+}
+
 int session_stop(struct session *session)
 {
     struct session_bpf *bpf = session->bpf;
@@ -1205,12 +1211,44 @@ int session_stop(struct session *session)
     refresh_targets(session);
     ring_buffer__consume(bpf->events);
     /* Both maps: who was interrupted long ago may have come back to the one that was taken before. */
-    if (take_rows(session) || take_rows(session) || take_all(bpf->skeleton->maps.cold, take_cold, &session->collector))
+    if (take_rows(session) || take_rows(session) ||
+        take_all(bpf->skeleton->maps.cold, take_cold, &session->collector, false))
         return -1;
     ring_buffer__consume(bpf->events);
-    for (uint32_t stat = 0; stat < ABI_STATS; stat++)
-        session->stats[stat] = session_stat(session, stat);
+    take_stats(session);
     return 0;
+}
+
+/* Cold ones stay where they are: who counts there does so without a lock, and what is taken away could miss an operation. */
+static int look_with_cold(struct session *session, void (*look)(const struct session *session, void *context), void *context)
+{
+    struct collector *collector = &session->collector;
+    struct collected_fold *folds = collector->folds, *copy = NULL;
+    int status;
+
+    for (ptrdiff_t i = 0; i < hmlen(folds); i++)
+        hmputs(copy, folds[i]);
+    collector->folds = copy;
+    status = take_all(session->bpf->skeleton->maps.cold, take_cold, collector, true);
+    if (!status)
+        look(session, context);
+    hmfree(collector->folds);
+    collector->folds = folds;
+    return status;
+}
+
+int session_look(struct session *session, void (*look)(const struct session *session, void *context), void *context)
+{
+    ring_buffer__consume(session->bpf->events);
+    refresh_targets(session);
+    for (size_t i = 0; i < arrlenu(session->targets); i++)
+        refresh_threads(&session->targets[i]);
+    if (take_rows(session))
+        return -1;
+    ring_buffer__consume(session->bpf->events);
+    take_stats(session);
+    session->stopped_at_ns = clock_ns(CLOCK_MONOTONIC);
+    return look_with_cold(session, look, context);
 }
 
 static void free_target(struct session_target *target)

@@ -211,6 +211,12 @@ uint64_t session_children(const struct session *session);
 /* Targets that still run and are counted. */
 size_t session_running(const struct session *session);
 
+/*
+ * Has look() see the session with all that was counted so far, as if it had been stopped, while counting goes on: nothing is
+ * taken away from what session_stop() will have. Events wait meanwhile. -1 with a failure if BPF is in trouble.
+ */
+int session_look(struct session *session, void (*look)(const struct session *session, void *context), void *context);
+
 /* Stops counting, takes the probes away and collects what is left. */
 int session_stop(struct session *session);
 

@@ -16,6 +16,7 @@
 #include "capture/session.h"
 #include "cmd/command.h"
 #include "cmd/follow.h"
+#include "cmd/series.h"
 #include "emit/emit.h"
 #include "profile/profile.h"
 #include "profile/spell.h"
@@ -53,6 +54,7 @@ struct options {
     struct account account;
     double started;       /* monotonic seconds */
     struct live *live;
+    struct series_file *series; /* of --prometheus */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -175,6 +177,13 @@ static int parse_option(int option, struct options *options)
         return 0;
     case LONG('I'):
         return parse_globs(optarg, options) ? command_misused(&command_record, "not a list of globs: '%s'", optarg) : 0;
+    case LONG('E'):
+        return parse_seconds(optarg, &options->series->every)
+                   ? command_misused(&command_record, "not a number of seconds: '%s'", optarg)
+                   : 0;
+    case LONG('P'):
+        options->series->path = optarg;
+        return 0;
     case 'v':
         options->verbose = true;
         return 0;
@@ -207,6 +216,8 @@ static int check_options(const struct options *options)
         return command_misused(&command_record, "--increments is for --mode exact: samples fall on all increments");
     if (options->mode != SESSION_AUTO && options->has_overhead)
         return command_misused(&command_record, "--overhead is for --mode auto");
+    if (options->series->every > 0 && !options->series->path)
+        return command_misused(&command_record, "--every is for --prometheus FILE, the file that is rewritten");
     if (options->command && options->delay > 0)
         return command_misused(&command_record, "--delay is for -p and -a: a command is recorded from its first instruction");
     return 0;
@@ -403,6 +414,8 @@ static int watch(struct session *session, const struct options *options, struct 
         if (session_poll(session, POLL_MS) || follow_step(follow))
             return -1;
         burst_step(session);
+        if (series_step(options->series, session))
+            return -1;
         tell_modules(session, options);
         told = tell_left(options, until, told);
     }
@@ -519,6 +532,7 @@ static int finish(struct session *session, const struct options *options, struct
     progress_end();
     if (options->verbose)
         tell_stacks(&profile->meta);
+    series_finish(options->series, profile);
     status = profile_write(profile, *file);
     *file = NULL; /* written or not, it is gone */
     if (session_children(session))
@@ -637,6 +651,8 @@ static int watch_command(struct session *session, const struct options *options,
         if (session_poll(session, POLL_MS) || follow_step(&state->follow))
             return -1;
         burst_step(session);
+        if (series_step(options->series, session))
+            return -1;
         tell_modules(session, options);
     }
     return 0;
@@ -732,6 +748,10 @@ static struct profile_file *reserve(const struct options *options, struct sessio
     if (account_cache_folder(account, "scans", session->scans, sizeof(session->scans)))
         *session->scans = '\0';
     file = profile_create(options->output, account->uid, account->gid);
+    if (file && options->series->path && !(options->series->file = replaced_open(options->series->path))) {
+        profile_discard(file);
+        file = NULL;
+    }
     account_resume(account);
     return file;
 }
@@ -757,6 +777,8 @@ static int record(struct options *options)
     session->descendants = options->subprocesses || options->all;
     session->everyone = options->all;
     options->live = live_start(session);
+    options->series->live = options->live;
+    options->series->command = options->spelled;
     if (options->command)
         status = record_command(session, options, &file);
     else if (record_processes(session, options, &file))
@@ -764,6 +786,7 @@ static int record(struct options *options)
     else
         status = STATUS_OK;
     profile_discard(file);
+    replaced_free(options->series->file);
     live_free(options->live);
     session_free(session);
     free(options->spelled);
@@ -772,7 +795,8 @@ static int record(struct options *options)
 
 static int run(int argc, char **argv)
 {
-    struct options options = {.started = monotonic_seconds(), .account = account_invoking()};
+    struct series_file series = {0};
+    struct options options = {.series = &series, .started = monotonic_seconds(), .account = account_invoking()};
     int status = parse(argc, argv, &options);
 
     if (!status)
@@ -801,6 +825,10 @@ static const struct command_option options_taken[] = {
      "count the inlined increments in C functions of these names too ('*': in all); else only those that a function does by "
      "compare-exchange are counted; where there is no such function, nothing was measured that was asked for",
      .traits = OPTION_REPEATS),
+    OPTION(LONG('P'), "prometheus", "FILE",
+     "rewrite FILE (NAME.prom) now and then with what was counted so far, for node_exporter's textfile collector: what report "
+     "-f prometheus writes"),
+    OPTION(LONG('E'), "every", "SEC", "with --prometheus: each SEC seconds (default: 15)"),
     OPTION('v', "verbose", NULL,
      "what hotref itself takes: time until armed, CPU time, memory; how many stacks were looked at"),
     {0}};
