@@ -21,12 +21,13 @@ SKELETON := $(BUILD)/hotref.skel.h
 
 # What the machine needs, by Debian's package names (12 and 13).
 PACKAGES_BUILD := gcc libc6-dev make clang llvm bpftool libbpf-dev libelf-dev libdw-dev libzydis-dev libjansson-dev \
-                  libyaml-dev libstb-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev
+                  libyaml-dev libstb-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev \
+                  $(if $(shell command -v npm),,nodejs npm ca-certificates)
 PACKAGES_DEB := dpkg dpkg-dev gzip
 PACKAGES_PYTHON := dpkg-dev gcc libc6-dev make clang
 PACKAGES_CHECK := libcmocka-dev python3-pytest python3-jsonschema python3-yaml libxml2-utils \
                   cmark-gfm shellcheck mandoc zsh fish $(PACKAGES_DEB) bpftrace mount chromium chromium-driver python3-selenium \
-                  protobuf-compiler python3-prometheus-client $(if $(shell command -v npm),,nodejs npm)
+                  protobuf-compiler python3-prometheus-client
 
 # Under sudo, the interpreters are the invoking user's, and so is what is built in a tree of that user's.
 INVOKER := $(if $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER)))
@@ -73,10 +74,20 @@ $(BUILD)/user/profile/remedy.o: user/profile/remedies.json
 $(BUILD)/user/emit/json.o: docs/profile.schema.json
 $(BUILD)/user/emit/diff_json.o: docs/diff.schema.json
 
+# The page's library is npm's, in one script; its licences go with it.
 PAGE := $(BUILD)/flamegraph.html
 PAGE_SOURCES := $(addprefix user/emit/flamegraph/,assemble page.html page.css page.js)
-$(PAGE): $(PAGE_SOURCES)
-	user/emit/flamegraph/assemble > $@.part
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+LIBRARY_JS := $(BUILD)/flamegraph/library.js
+$(BUILD)/flamegraph/installed: $(addprefix user/emit/flamegraph/,package.json package-lock.json)
+	@mkdir -p $(@D)
+	cp $^ $(@D)
+	cd $(@D) && $(NPM_CI)
+	touch $@
+$(LIBRARY_JS): user/emit/flamegraph/library.js user/emit/flamegraph/bundle $(BUILD)/flamegraph/installed
+	user/emit/flamegraph/bundle $(@D)
+$(PAGE): $(PAGE_SOURCES) $(LIBRARY_JS)
+	user/emit/flamegraph/assemble $(dir $(LIBRARY_JS)) > $@.part
 	mv $@.part $@
 $(BUILD)/user/emit/flamegraph.o: $(PAGE)
 
@@ -113,7 +124,7 @@ consumers: $(BUILD)/consumers/installed
 $(BUILD)/consumers/installed: tests/consumers/package.json tests/consumers/package-lock.json
 	@mkdir -p $(@D)
 	cp $^ $(@D)
-	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd $(@D) && $(NPM_CI)
 	touch $@
 
 # Made of the command table.

@@ -13,7 +13,7 @@ import machine
 # As root there is no sandbox; and the browser asks nobody for anything.
 OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-default-apps",
-           "--window-size=1400,900")
+           "--window-size=1400,900", "--force-prefers-reduced-motion")
 
 
 def start(profile):
@@ -83,22 +83,32 @@ class FlameGraph(Page):
     def __init__(self, driver, path):
         super().__init__(driver, path)
         self.data = json.loads(self.text("#profile"))
+        self.settle()  # a page that has not been shown yet takes no keys
 
     def frames(self):
         """[(depth, the whole name)] as drawn, from the top, each depth from the left."""
+        self.settle()
         return self.run("""return [...document.querySelectorAll('.frame[aria-label]')].map(frame =>
-            [parseInt(frame.style.top), parseFloat(frame.style.left), frame.getAttribute('aria-label')])
-            .sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([top, , label]) => [top / 20, label])""")
+            [parseInt(frame.getAttribute('aria-level')) - 1, frame.getBoundingClientRect().left, frame.getAttribute('aria-label')])
+            .sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([depth, , label]) => [depth, label])""")
+
+    def settle(self):
+        """d3 draws some of it in steps, each of which it takes note of at the element."""
+        self.driver.execute_async_script("""const done = arguments[0], frames = document.getElementById('frames');
+            const look = () => [...frames.querySelectorAll('*')].some(element => element.__transition)
+                ? requestAnimationFrame(look) : done();
+            requestAnimationFrame(() => requestAnimationFrame(look));""")
 
     def frame(self, name):
         """The one drawn frame whose label begins with name."""
+        self.settle()
         found = self.run("""return [...document.querySelectorAll('.frame[aria-label]')].filter(frame =>
             frame.getAttribute('aria-label').startsWith(arguments[0]))""", name)
         assert len(found) == 1, f"{len(found)} frames '{name}' among {self.frames()}"
         return found[0]
 
     def width(self, name):
-        return self.frame(name).size["width"]
+        return self.frame(name).find_element(By.TAG_NAME, "rect").size["width"]
 
     @property
     def tip(self):
@@ -108,6 +118,7 @@ class FlameGraph(Page):
         box = self.one("#search")
         box.clear()
         box.send_keys(text)
+        self.settle()
 
     def background(self):
         return self.run("return getComputedStyle(document.body).backgroundColor")

@@ -8,8 +8,9 @@ const data = JSON.parse(document.getElementById("profile").textContent,
                         (_, value) => typeof value === "string" ? escaped(value) : value);
 const byId = id => document.getElementById(id);
 const LINE = 20;            // pixels from one depth to the next
-const LEAST = 1;            // pixels that a frame takes at least to be drawn
-const TEXT = 24;            // and to have its name in it
+const LEAST = 1;            // pixels that a frame takes to be drawn: more than this
+const MOVE = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 250; // milliseconds from one picture to the next
+const MANY = 2000;          // frames that are not drawn anew for each letter of a search
 const KINDS = ["note", "python", "function", "object"];
 const TIP_TEXT = 400;       // characters of a name in the tip: the panel of the row has all
 const differential = data.sides === 2;
@@ -103,21 +104,9 @@ function element(name, text, className)
 // What is counted, in words.
 const unit = () => data.unit && state.metric === usualMetric ? data.unit : data.metrics[state.metric].key;
 
-// Where each frame stands: the heaviest to the left, equal ones by name. x and weight are in operations.
-function arrange()
-{
-    for (const node of nodes)
-        node.weight = weight(node);
-    root.x = 0;
-    for (const node of nodes) {
-        let x = node.x;
-        node.children.sort((a, b) => b.weight - a.weight || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-        for (const child of node.children) {
-            child.x = x;
-            x += child.weight;
-        }
-    }
-}
+const nameOf = node => node === root ? `all: ${grouped(node.weight)} ${unit()}` : node.name;
+// The heaviest to the left, equal ones by name.
+const heavier = (a, b) => b.weight - a.weight || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 
 function hash(text)
 {
@@ -133,16 +122,26 @@ function hue(node)
         return 170 + hash(node.place.replace(/:\d+$/, "")) % 110;
     return 8 + hash(node.name) % 42;
 }
-function colour(shape, node)
+function moved(node)
 {
-    if (!differential) {
-        shape.style.setProperty("--hue", hue(node));
-        return KINDS[node.kind];
-    }
     const before = node.sums[0][state.metric], after = node.sums[1][state.metric];
-    const moved = change(before, after) === "same" || before === after ? 0 : (after - before) / Math.max(before, after);
-    shape.style.setProperty("--change", (100 * Math.abs(moved)).toFixed(1) + "%");
-    return moved > 0 ? "grew" : moved < 0 ? "shrank" : "same";
+    return change(before, after) === "same" || before === after ? 0 : (after - before) / Math.max(before, after);
+}
+function kindOf(node)
+{
+    if (!differential)
+        return KINDS[node.kind];
+    return moved(node) > 0 ? "grew" : moved(node) < 0 ? "shrank" : "same";
+}
+// As CSS, so that light and dark have their own.
+function colour(node)
+{
+    const kind = kindOf(node);
+    if (kind === "python" || kind === "object")
+        return `hsl(${hue(node)} var(--${kind}-s) var(--${kind}-l))`;
+    if (kind === "grew" || kind === "shrank")
+        return `color-mix(in oklab, var(--${kind}) ${(100 * Math.abs(moved(node))).toFixed(1)}%, var(--neutral))`;
+    return {function: "var(--c)", same: "var(--neutral)"}[kind] || "var(--note)";
 }
 
 function spoken(node)
@@ -154,68 +153,52 @@ function spoken(node)
     return `${node.name}: ${grouped(node.weight)} ${unit()}, ${share(node.weight, root.weight)}`;
 }
 
-// Drawing. Frames are elements, as many as are wide enough to be seen; drawn holds them by number of the node.
+// Drawing is d3-flame-graph's: it lays frames out, zooms, searches and moves. Each of its elements has its hierarchy's
+// node, whose data is a node of ours; the other way there is node.placed.
 const frames = byId("frames");
 const drawn = new Map();
-function draw(node, left, width, above)
+const chart = d3.flamegraph().inverted(true).cellHeight(LINE).minFrameSize(LEAST).resetHeightOnZoom(true)
+    .transitionDuration(MOVE).sort((a, b) => heavier(a.data, b.data))
+    .getName(placed => nameOf(placed.data)).getValue(thing => (thing.data || thing).weight).getChildren(node => node.children)
+    .setColorMapper(placed => colour(placed.data)).setSearchMatch(placed => matches(placed.data))
+    .setSearchHandler(found).onClick(placed => zoomed(placed.data))
+    .tooltip(Object.assign(() => {}, {show: (event, placed) => showTip(placed.data, event.clientX, event.clientY), hide: hideTip}));
+
+// In place of what is too narrow, which stands behind what is not.
+function drawRest(svg, node)
 {
-    const name = node === root ? `all: ${grouped(node.weight)} ${unit()}` : node.name;
-    const shape = element("div", width >= TEXT ? name : "");
-    shape.dataset.node = node.number;
-    shape.className = "frame " + colour(shape, node);
-    shape.style.left = left + "px";
-    shape.style.top = node.depth * LINE + "px";
-    shape.style.width = Math.max(LEAST, width > 4 ? width - 1 : width) + "px";
+    const width = frames.clientWidth, hidden = node.placed.children.filter(child => child.value && !drawn.has(child.data.number));
+    const left = hidden.length && hidden[0].x0 * width, right = hidden.length && hidden[hidden.length - 1].x1 * width;
+    if (right - left < LEAST)
+        return;
+    svg.append("rect").attr("class", "rest").attr("x", left).attr("y", (node.depth + 1) * LINE)
+        .attr("width", Math.max(LEAST, right - left - 1)).attr("height", LINE - 1)
+        .append("title").text(`${grouped(hidden.length)} frame${hidden.length === 1 ? " is" : "s are"} too narrow to draw:`
+                              + " zoom into what is above");
+}
+function describeFrame(shape, node)
+{
+    shape.classList.add(kindOf(node));
     shape.tabIndex = -1;
     shape.setAttribute("role", "treeitem");
     shape.setAttribute("aria-level", node.depth + 1);
     shape.setAttribute("aria-label", spoken(node));
-    shape.classList.toggle("thin", width < TEXT);
-    shape.classList.toggle("above", above);
     drawn.set(node.number, shape);
-    return shape;
 }
-// In place of what is too narrow, which stands behind what is not.
-function drawRest(parent, left, width, count)
+// After each of its drawings: what it has no notion of.
+function complete()
 {
-    const shape = element("div", undefined, "frame rest");
-    shape.style.left = left + "px";
-    shape.style.top = (parent.depth + 1) * LINE + "px";
-    shape.style.width = Math.max(LEAST, width - 1) + "px";
-    shape.title = `${grouped(count)} frame${count === 1 ? " is" : "s are"} too narrow to draw: zoom into what is above`;
-    return shape;
-}
-// What of the tree is in view, from the zoomed frame down; those above it take the whole width.
-function render()
-{
-    const zoom = state.zoom, width = frames.clientWidth, scale = zoom.weight ? width / zoom.weight : 0;
-    const fragment = document.createDocumentFragment(), rest = [zoom];
-    const hadFocus = frames.contains(document.activeElement);
-    let deepest = zoom.depth;
+    const svg = d3.select(frames).select("svg");
     drawn.clear();
-    for (let node = parentOf(zoom); node; node = parentOf(node))
-        fragment.append(draw(node, 0, width, true));
-    while (rest.length) {
-        const node = rest.pop(), pixels = node === zoom ? width : node.weight * scale;
-        const wide = node.children.filter(child => child.weight * scale >= LEAST);
-        const narrow = node.children.slice(wide.length);
-        const left = narrow.length ? (narrow[0].x - zoom.x) * scale : 0;
-        const end = (node.x + node.weight - zoom.x) * scale;
-        fragment.append(draw(node, node === zoom ? 0 : (node.x - zoom.x) * scale, pixels, false));
-        deepest = Math.max(deepest, node.depth);
-        if (end - left >= LEAST && narrow.length && narrow[0].weight) {
-            fragment.append(drawRest(node, left, end - left, narrow.filter(child => child.weight).length));
-            deepest = Math.max(deepest, node.depth + 1);
-        }
-        rest.push(...wide);
+    svg.selectAll("g").each(function(placed) { describeFrame(this, placed.data); });
+    svg.selectAll(".rest").remove();
+    for (const number of drawn.keys()) {
+        if (nodes[number].placed.children)
+            drawRest(svg, nodes[number]);
     }
-    frames.replaceChildren(fragment);
-    frames.style.height = (deepest + 1) * LINE + "px";
     if (!state.current || !drawn.has(state.current.number))
-        state.current = zoom;
+        state.current = state.zoom;
     drawn.get(state.current.number).tabIndex = 0;
-    if (hadFocus)
-        drawn.get(state.current.number).focus({preventScroll: true});
     mark();
 }
 
@@ -233,30 +216,28 @@ function mark()
         const chosen = state.selected >= 0 && nodes[number].row === state.selected;
         shape.classList.toggle("onpath", path.has(number));
         shape.classList.toggle("selected", chosen);
-        shape.classList.toggle("match", nodes[number].match === true);
+        shape.classList.toggle("match", nodes[number].placed.highlight === true);
         shape.setAttribute("aria-selected", chosen);
     }
 }
 
 // Search: any part of a name or a file, whatever its case.
 const lower = text => text.toLowerCase();
+const matches = node => state.query !== "" && node !== root
+    && (lower(node.name).includes(state.query) || lower(node.place).includes(state.query));
+function found(results, sum)
+{
+    const count = results.length;
+    byId("found").textContent = !state.query ? "" : count
+        ? `${grouped(count)} frame${count === 1 ? "" : "s"}, ${share(sum, root.weight)}` : "nothing found";
+}
 function search(query)
 {
-    const wanted = lower(query.trim());
-    let count = 0, sum = 0;
-    state.query = wanted;
-    for (const node of nodes) {
-        const parent = parentOf(node);
-        node.match = wanted !== "" && node !== root
-            && (lower(node.name).includes(wanted) || lower(node.place).includes(wanted));
-        node.below = node.match || (parent !== null && parent.below);
-        count += node.match;
-        if (node.match && !parent.below)
-            sum += node.weight;
-    }
-    byId("found").textContent = !wanted ? "" : count
-        ? `${grouped(count)} frame${count === 1 ? "" : "s"}, ${share(sum, root.weight)}` : "nothing found";
-    mark();
+    state.query = lower(query.trim());
+    chart.search(state.query);
+    for (const node of nodes)
+        node.below = node.placed.highlight || (node !== root && parentOf(node).below);
+    complete();
     filterRows();
 }
 function rowMatches(number)
@@ -375,17 +356,22 @@ function select(number)
     describeRow();
     mark();
 }
+function zoomed(node)
+{
+    state.zoom = node;
+    state.current = node;
+    complete();
+    filterRows();
+}
 function zoomTo(node)
 {
-    state.zoom = node.weight ? node : root;
-    state.current = state.zoom;
-    hideTip();
-    render();
-    filterRows();
+    const hadFocus = frames.contains(document.activeElement);
+    chart.zoomTo((node.weight ? node : root).placed);
+    if (hadFocus && !frames.contains(document.activeElement))
+        drawn.get(state.current.number).focus({preventScroll: true});
 }
 function choose(node)
 {
-    zoomTo(node);
     if (node.row < 0 || node.row === state.selected)
         return;
     select(node.row);
@@ -425,15 +411,11 @@ function hideTip()
     tip.hidden = true;
 }
 
-const nodeAt = target => target.dataset && target.dataset.node !== undefined ? nodes[target.dataset.node] : null;
-frames.addEventListener("pointermove", event => {
-    const node = nodeAt(event.target);
-    if (node)
-        showTip(node, event.clientX, event.clientY);
-    else
-        hideTip();
-});
-frames.addEventListener("pointerleave", hideTip);
+function nodeAt(target)
+{
+    const shape = target.closest(".frame");
+    return shape ? d3.select(shape).datum().data : null;
+}
 frames.addEventListener("click", event => {
     const node = nodeAt(event.target);
     if (node)
@@ -459,12 +441,12 @@ function moveTo(node)
 function beside(node, step)
 {
     const level = [...drawn.keys()].map(number => nodes[number]).filter(other => other.depth === node.depth);
-    level.sort((a, b) => a.x - b.x);
+    level.sort((a, b) => a.placed.x0 - b.placed.x0);
     return level[level.indexOf(node) + step];
 }
 const moves = {
     ArrowUp: parentOf,
-    ArrowDown: node => node.children.find(child => drawn.has(child.number)),
+    ArrowDown: node => (node.placed.children || []).map(placed => placed.data).find(child => drawn.has(child.number)),
     ArrowLeft: node => beside(node, -1),
     ArrowRight: node => beside(node, 1),
     Home: () => root,
@@ -475,9 +457,10 @@ frames.addEventListener("keydown", event => {
         return;
     if (moves[event.key])
         moveTo(moves[event.key](node));
-    else if (event.key === "Enter" || event.key === " ")
+    else if (event.key === "Enter" || event.key === " ") {
+        zoomTo(node);
         choose(node);
-    else
+    } else
         return;
     event.preventDefault();
 });
@@ -529,15 +512,27 @@ document.addEventListener("keydown", event => {
     }
 });
 
-byId("search").addEventListener("input", event => search(event.target.value));
+// Many frames take longer to draw than a letter to type.
+let typed = 0;
+byId("search").addEventListener("input", event => {
+    clearTimeout(typed);
+    if (drawn.size < MANY)
+        search(event.target.value);
+    else
+        typed = setTimeout(() => search(event.target.value), 200);
+});
 byId("whole").addEventListener("click", () => zoomTo(root));
 
+function weighAll()
+{
+    for (const node of nodes)
+        node.weight = weight(node);
+}
 function rearrange()
 {
-    arrange();
+    weighAll();
     if (!state.zoom.weight)
-        state.zoom = root;
-    render();
+        zoomTo(root);
     fillTable();
     search(byId("search").value);
 }
@@ -589,12 +584,18 @@ byId("verdict").textContent = data.verdict;
 byId("notes").append(...data.notes.map(text => element("li", text)));
 state.zoom = root;
 showTheme();
-rearrange();
+weighAll();
+chart.width(frames.clientWidth);
+d3.select(frames).datum(root).call(chart).select("svg").attr("role", "presentation");
+d3.select(frames).datum().each(placed => { placed.data.placed = placed; });
+complete();
+fillTable();
 let width = frames.clientWidth;
 new ResizeObserver(() => {
     if (frames.clientWidth !== width) {
         width = frames.clientWidth;
-        render();
+        chart.width(width).update();
+        complete();
     }
 }).observe(frames);
 })();
