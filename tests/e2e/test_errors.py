@@ -244,3 +244,22 @@ def test_no_link_is_followed_to_write_the_profile(hotref, plain_python, tmp_path
     assert status == RECORD_FAILED
     assert_one_sentence(stderr, re.escape(str(link)), "link")
     assert precious.read_text() == "precious"
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["report", "--all=3"], "'--all=3' takes no value"),
+    (["report", "-f"], "'-f' needs a value"),
+    (["report", "--format"], "'--format' needs a value"),
+    (["report", "-Z"], "unknown option '-Z'"),
+    (["diff", "a", "b", "--bogus"], "unknown option '--bogus'"),
+    (["gate", "-i"], "'-i' needs a value"),
+    (["scan", "--bogus", "x"], "unknown option '--bogus'"),
+    (["record", "--mode=", "--", "true"], "unknown mode '': there are exact, sample, auto"),
+    (["help", "bogus"], "unknown command 'bogus'"),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_an_option_that_there_is_not(hotref, arguments, said):
+    """One parser for all commands, made of the table that --help is made of."""
+    status, stdout, stderr = hotref(*arguments)
+
+    assert (status, stdout) == (MISUSED, "")
+    assert_one_sentence(stderr, re.escape(said), "--help")

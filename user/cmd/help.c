@@ -10,7 +10,10 @@ const char *const program_notes[] = {
     "hotref finds the places where a free-threaded CPython changes the reference counts of objects that other threads own, "
     "counts or samples there with eBPF, and gives what it finds names: the object, the field through which threads reach "
     "it, the line, the C function, the remedy. The interpreter is the one that runs already, unmodified.",
-    "'record' needs root; everything that comes after it needs no privilege and works on another machine, too.", NULL};
+    "'record' needs root; everything that comes after it needs no privilege and works on another machine, too.",
+    "docs/reading.md (share/doc/hotref/docs, where it is installed) reads a profile step by step: which object, which line, "
+    "since when, what to do. README.md beside that folder explains every column.",
+    NULL};
 
 const struct command_item program_examples[] = {
     {"sudo hotref record -- python3.14t app.py", "count in a command, until it ends"},

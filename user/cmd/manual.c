@@ -112,6 +112,7 @@ static void print_synopsis(FILE *out, const struct command *command)
         fclose(into);
         fputc('\n', out);
         print_text(out, word);
+        fputs("\\&", out); /* its dots end no sentence */
     }
     if (command->operands && !command->mixed) {
         fputc('\n', out);
