@@ -5,6 +5,7 @@ Known counts: each process that works has T threads that read N times; so its in
     forks.py K T N        K children, one after the other, which all work at the same time
     forks.py busy K N     the same with two threads each, while two threads of the parent read N times too
     forks.py idle K       K children, one after the other, that do nothing
+    forks.py fail K       the same, but that they end with status 3
     forks.py pool HOW N   two processes that multiprocessing starts by HOW
     forks.py run CMD..    two threads read 1,000 times; then CMD is run; then they read once more
 """
@@ -58,6 +59,12 @@ def main(command, *arguments):
     elif command == "idle":
         for _ in range(int(arguments[0])):
             wait_for([fork()])
+    elif command == "fail":
+        for _ in range(int(arguments[0])):
+            child = os.fork()
+            if child == 0:
+                os._exit(3)
+            os.waitpid(child, 0)
     elif command == "pool":
         import multiprocessing
         context = multiprocessing.get_context(arguments[0])

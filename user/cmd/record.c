@@ -113,7 +113,7 @@ static struct command_item modes(size_t number)
         [SESSION_SAMPLE] = {"sample", "count none, but look at each busy CPU some 1,000 times a second: how much of their time "
                                       "threads wait for which objects, at a cost of less than 1 %"},
         [SESSION_AUTO] = {"auto", "what sample does, and bursts of exact counting that cost the processes at most --overhead "
-                                  "percent of their CPU time: the default with -p"}};
+                                  "percent of their CPU time: the default with -p and -a"}};
 
     return number < sizeof(items) / sizeof(items[0]) ? items[number] : (struct command_item){0};
 }
@@ -503,6 +503,16 @@ static void warn_of_blanks(const struct session *session, const struct session_t
              binary->callers_left_out, target->interpreter.path);
 }
 
+/* Whether a target before this one runs the same interpreter. */
+static bool is_known_code(const struct session *session, size_t number)
+{
+    for (size_t i = 0; i < number; i++) {
+        if (session->targets[i].code.binary == session->targets[number].code.binary)
+            return true;
+    }
+    return false;
+}
+
 /* Says what the numbers do not cover, where that is anything, and which increments they do. */
 static void warn_of_gaps(const struct session *session, const struct options *options, size_t first)
 {
@@ -510,6 +520,8 @@ static void warn_of_gaps(const struct session *session, const struct options *op
         const struct session_target *target = &session->targets[i];
         struct session_coverage inlined = session_coverage(session, &target->code, OPERATION_INCREMENT);
 
+        if (is_known_code(session, i))
+            continue;
         warn_of_blanks(session, target);
         if (options->mode != SESSION_EXACT)
             continue; /* no probe is there all the time */

@@ -652,6 +652,20 @@ static void print_lines(FILE *out, const struct emit_options *options, const str
                                  "slow down those that use the other");
 }
 
+/* Processes that run the same interpreter need not be told apart. */
+static bool is_first_of_its_build(const struct profile *profile, size_t number)
+{
+    const struct profile_target *target = &profile->targets[number];
+
+    for (size_t i = 1; i < number; i++) {
+        const struct profile_target *other = &profile->targets[i];
+
+        if (other->build_id == target->build_id && other->exe == target->exe && other->armed == target->armed)
+            return false;
+    }
+    return true;
+}
+
 /* The increments that were counted, where that is not all of them. */
 static void print_increments(FILE *out, const struct emit_options *options, const struct profile *profile)
 {
@@ -661,6 +675,8 @@ static void print_increments(FILE *out, const struct emit_options *options, cons
     for (size_t i = 1; i < arrlenu(profile->targets); i++) {
         const struct profile_target *target = &profile->targets[i];
 
+        if (!is_first_of_its_build(profile, i))
+            continue;
         found += target->increments + target->try_increments;
         armed += target->increments_armed + target->try_increments_armed;
         tries += target->try_increments_armed;
@@ -749,6 +765,11 @@ static void print_losses(FILE *out, const struct emit_options *options, const st
 }
 
 /* A plain exit and a plain detach need no words. */
+static bool needs_words(const struct profile_target *target)
+{
+    return target->end == END_EXIT ? target->end_status != 0 : target->end != END_DETACH;
+}
+
 static void print_end(FILE *out, const struct emit_options *options, const struct profile_target *target)
 {
     if (target->end == END_EXIT && target->end_status)
@@ -758,8 +779,22 @@ static void print_end(FILE *out, const struct emit_options *options, const struc
                    target->end_status < 65 ? strsignal((int)target->end_status) : "unknown");
     else if (target->end == END_EXEC)
         print_line(out, options, "pid %u replaced itself by another program", target->pid);
-    else if (target->end != END_EXIT && target->end != END_DETACH)
+    else
         print_line(out, options, "pid %u: how it ended is not known", target->pid);
+}
+
+#define MOST_ENDS 8 /* that are told one by one */
+
+static void print_ends(FILE *out, const struct emit_options *options, const struct profile *profile)
+{
+    size_t told = 0;
+
+    for (size_t i = 1; i < arrlenu(profile->targets); i++) {
+        if (needs_words(&profile->targets[i]) && told++ < MOST_ENDS)
+            print_end(out, options, &profile->targets[i]);
+    }
+    if (told > MOST_ENDS)
+        print_line(out, options, "and %zu processes more that did not simply end: -f json lists them", told - MOST_ENDS);
 }
 
 static void print_coverage(FILE *out, const struct emit_options *options, const struct profile *profile,
@@ -796,9 +831,9 @@ static void print_all(const struct profile *profile, const struct rows *rows,
     else
         print_samples(out, options, profile);
     print_losses(out, options, profile, rows);
+    print_ends(out, options, profile);
     for (size_t i = 1; i < arrlenu(profile->targets); i++) {
-        print_end(out, options, &profile->targets[i]);
-        if (!is_sampled(profile))
+        if (!is_sampled(profile) && is_first_of_its_build(profile, i))
             print_coverage(out, options, profile, &profile->targets[i]);
     }
     if (options->all && arrlenu(rows->single) > 0) {
