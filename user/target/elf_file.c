@@ -51,6 +51,17 @@ static int check_header(const struct elf_file *file, const char *path)
     return 0;
 }
 
+/*
+ * Shared, as a probe that is for all processes is put into private mappings of the file, ours among them: hotref would read
+ * its own breakpoints, or another hotref's, for the file's code. (valid_vma() in kernel/events/uprobes.c, 6.18)
+ */
+static const uint8_t *map_image(int fd, size_t size)
+{
+    void *image = size ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+
+    return image == MAP_FAILED ? NULL : image;
+}
+
 static int map_file(struct elf_file *file, const char *path, const char *name)
 {
     struct stat status;
@@ -61,16 +72,15 @@ static int map_file(struct elf_file *file, const char *path, const char *name)
     if (fstat(file->fd, &status) != 0 || !S_ISREG(status.st_mode))
         return fail("'%s' is not a regular file", name);
     elf_version(EV_CURRENT);
-    file->elf = elf_begin(file->fd, ELF_C_READ_MMAP, NULL);
+    file->size = status.st_size;
+    file->image = map_image(file->fd, file->size);
+    if (file->image == NULL)
+        return file->size ? fail_errno("cannot read '%s'", name) : fail("'%s' is not an ELF file", name);
+    elf_guard_add(file->image, file->size);
+    file->elf = elf_memory((char *)(uintptr_t)file->image, file->size);
     if (file->elf == NULL)
         return fail("cannot read '%s': %s", name, elf_errmsg(-1));
-    if (check_header(file, name) != 0)
-        return -1;
-    file->image = (const uint8_t *)elf_rawfile(file->elf, &file->size);
-    if (file->image == NULL)
-        return fail("cannot read '%s': %s", name, elf_errmsg(-1));
-    elf_guard_add(file->image, file->size);
-    return 0;
+    return check_header(file, name);
 }
 
 static int read_segments(struct elf_file *file, const char *path)
@@ -294,10 +304,13 @@ void elf_file_close(struct elf_file *file)
             dwarf_cfi_end(file->lazy->cfi);
         free(file->lazy);
     }
-    elf_guard_remove(file->image);
+    if (file->image != NULL)
+        elf_guard_remove(file->image);
     arrfree(file->segments);
     arrfree(file->sections);
     elf_end(file->elf);
+    if (file->image != NULL)
+        munmap((void *)(uintptr_t)file->image, file->size);
     if (file->fd >= 0)
         close(file->fd);
     free(file->name);

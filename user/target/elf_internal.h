@@ -51,7 +51,7 @@ struct elf_lazy {
 struct elf_file {
     int fd;
     Elf *elf;
-    const uint8_t *image; /* the whole file, mapped by libelf */
+    const uint8_t *image; /* the whole file, mapped */
     size_t size;
     GElf_Phdr *segments; /* loadable ones, clipped to the file */
     struct elf_section *sections;
