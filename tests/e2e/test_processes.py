@@ -215,6 +215,8 @@ def test_the_table_tells_what_processes_share_once(hotref, plain_python):
     assert table.count("exited with status 3") == 8
     assert "and 2 processes more" in table
     assert re.search(rf"at {tries:,} of [\d,]+ places, {tries:,} of them compare-exchanges", table)
+
+
 def test_probes_for_all_processes_are_in_nobody_elses_view_of_the_file(hotref, processes, plain_python):
     """Their breakpoints are put into each private mapping of the file, whosever it is."""
     status, undisturbed, _ = hotref("scan", plain_python.path)
