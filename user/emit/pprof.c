@@ -22,6 +22,8 @@ struct stream {
     ProtobufCBuffer base;
     z_stream zlib;
     FILE *out;
+    size_t filled;
+    uint8_t bytes[1 << 16]; /* a message comes a few bytes at a time, of which zlib would make much */
 };
 
 struct number_of_text {
@@ -42,23 +44,38 @@ struct writer {
     struct number_of_text *mappings;
 };
 
-static void deflate_bytes(struct stream *stream, const uint8_t *bytes, size_t size, int flush)
+static void deflate_bytes(struct stream *stream, const uint8_t *bytes, size_t size, int how)
 {
-    unsigned char packed[4096];
+    unsigned char packed[1 << 14];
 
     stream->zlib.next_in = (unsigned char *)(uintptr_t)bytes;
     stream->zlib.avail_in = (uInt)size;
     do {
         stream->zlib.next_out = packed;
         stream->zlib.avail_out = sizeof(packed);
-        deflate(&stream->zlib, flush);
+        deflate(&stream->zlib, how);
         fwrite_unlocked(packed, 1, sizeof(packed) - stream->zlib.avail_out, stream->out);
     } while (!stream->zlib.avail_out);
 }
 
+static void flush(struct stream *stream, int how)
+{
+    deflate_bytes(stream, stream->bytes, stream->filled, how);
+    stream->filled = 0;
+}
+
 static void append(ProtobufCBuffer *buffer, size_t size, const uint8_t *bytes)
 {
-    deflate_bytes((struct stream *)buffer, bytes, size, Z_NO_FLUSH);
+    struct stream *stream = (struct stream *)buffer;
+
+    if (size > sizeof(stream->bytes) - stream->filled)
+        flush(stream, Z_NO_FLUSH);
+    if (size > sizeof(stream->bytes)) {
+        deflate_bytes(stream, bytes, size, Z_NO_FLUSH);
+        return;
+    }
+    memcpy(stream->bytes + stream->filled, bytes, size);
+    stream->filled += size;
 }
 
 static void put(struct writer *writer, const Pprof__Profile *piece)
@@ -383,7 +400,7 @@ static void put_profile(struct writer *writer, const struct rows *rows, const st
     else
         put_leaves(writer, rows, flame, options);
     put_texts(writer);
-    deflate_bytes(&writer->stream, NULL, 0, Z_FINISH);
+    flush(&writer->stream, Z_FINISH);
 }
 
 static int emit(const struct profile *profile, const struct rows *rows, const struct emit_options *options, FILE *out)
