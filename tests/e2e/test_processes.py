@@ -95,6 +95,19 @@ def test_more_processes_than_there_is_room_for(hotref, plain_python):
     assert "9 processes were left out" in report.json["verdict"]
 
 
+def test_modules_that_a_child_or_its_parent_loads_after_the_fork(hotref, plain_python):
+    recording = record(hotref, plain_python.path, workload("forks.py"), "modules", READS)
+    report = report_of(hotref, recording)
+
+    assert_whole(report)
+    assert list(reads_by_process(report).values()) == [2 * READS] * 2
+    parent, child = ({pathlib.Path(module["path"]).name.split(".")[0] for module in target["modules"]}
+                     for target in report.json["metadata"]["targets"])
+    assert "array" in parent - child and "_ctypes" in child - parent
+    assert all(module["late_ns"] == 0 and not module["failed"]
+               for target in report.json["metadata"]["targets"] for module in target["modules"])
+
+
 @pytest.mark.parametrize("how", ["fork", "spawn"])
 def test_multiprocessing(hotref, plain_python, how):
     recording = record(hotref, plain_python.path, workload("forks.py"), "pool", how, READS)

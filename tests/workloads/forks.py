@@ -6,6 +6,7 @@ Known counts: each process that works has T threads that read N times; so its in
     forks.py busy K N     the same with two threads each, while two threads of the parent read N times too
     forks.py idle K       K children, one after the other, that do nothing
     forks.py fail K       the same, but that they end with status 3
+    forks.py modules N    a child imports an extension module, and its parent another one; then two threads of both read
     forks.py pool HOW N   two processes that multiprocessing starts by HOW
     forks.py run CMD..    two threads read 1,000 times; then CMD is run; then they read once more
 """
@@ -65,6 +66,16 @@ def main(command, *arguments):
             if child == 0:
                 os._exit(3)
             os.waitpid(child, 0)
+    elif command == "modules":
+        child = os.fork()
+        if child == 0:
+            import _ctypes
+        else:
+            import array
+        work(int(arguments[0]))
+        if child == 0:
+            os._exit(0)
+        wait_for([child])
     elif command == "pool":
         import multiprocessing
         context = multiprocessing.get_context(arguments[0])
