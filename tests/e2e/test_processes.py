@@ -1,6 +1,7 @@
 """Many processes in one recording: what is forked, what is executed, and all that there is."""
 import collections
 import contextlib
+import csv
 import os
 import pathlib
 import re
@@ -75,13 +76,16 @@ def test_64_processes_of_32_threads(hotref, plain_python):
 
     assert_whole(report)
     assert len(report.json["metadata"]["targets"]) == 65
-    # Of five objects, three of which are taken, too. A row that finds no place in time goes by its type, and what could not
-    # be looked at in time by the C function, which may be another field than that of the other threads.
-    found = report.json["ranked_ops"]
-    elsewhere = report.json["cold_ops"] + report.json["single_thread"]["elsewhere_ops"]
-    assert found <= 8 * 64 * 32 * reads <= found + elsewhere
+    # Of five objects, three of which are taken, too: some operations in a thousand may be of a row that was not looked at in
+    # time, and so not known to be of what the other threads fight over. But all of them are there.
+    wanted = 8 * 64 * 32 * reads
+    cold = report.json["cold_ops"]
+    assert 0.995 * wanted <= report.json["ranked_ops"] + cold + report.json["single_thread"]["elsewhere_ops"]
+    assert report.json["ranked_ops"] <= wanted <= report.json["total_ops"]
     if not report.json["lost_names"]:
-        assert sum(row["decrefs"] for row in matching(report.ranked, type=CONFIG)) >= 64 * 32 * reads - elsewhere
+        _, rows, _ = hotref("report", "-i", recording.profile, "-f", "csv", "--all", "-n", 0)
+        found = sum(int(row["decrefs"]) for row in csv.DictReader(rows.splitlines()) if CONFIG.search(row["type"]))
+        assert 64 * 32 * reads - cold <= found <= 64 * 32 * reads + 4  # the main threads have a few
 
 
 def test_more_processes_than_there_is_room_for(hotref, plain_python):
