@@ -710,6 +710,25 @@ static void series_are_limited_and_the_rest_is_summed_up(void **state)
     profile_free(p);
 }
 
+/* 900 operations in 0.9 s of the targets' own CPU time, of which they took a second in each. */
+static void series_have_rates_where_bursts_tell(void **state)
+{
+    struct profile *p = usual();
+    char *text;
+
+    (void)state;
+    contend(p, "list", "l", "list item", 450);
+    p->meta.mode = MODE_AUTO;
+    p->meta.burst_counted_ns = 1000000000;
+    p->meta.burst_bare_ns = 900000000;
+    p->meta.cpu_ns = p->meta.duration_ns;
+    text = emitted(&emit_openmetrics, p, (struct emit_options){0});
+    contains(text, "hotref_ops_per_second{type=\"list\",field=\"list item\",object=\"l\"} 1000\n");
+    lacks(text, "hotref_ops_total");
+    free(text);
+    profile_free(p);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -741,6 +760,7 @@ int main(void)
         cmocka_unit_test(csv_quotes_what_needs_it),
         cmocka_unit_test(a_series_is_there_once),
         cmocka_unit_test(series_are_limited_and_the_rest_is_summed_up),
+        cmocka_unit_test(series_have_rates_where_bursts_tell),
         cmocka_unit_test(formats_are_found_by_name),
         cmocka_unit_test(a_file_is_no_terminal),
         cmocka_unit_test(texts_are_cut_in_the_middle),
