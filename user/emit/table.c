@@ -760,7 +760,7 @@ static void print_losses(FILE *out, const struct emit_options *options, const st
                    meta->left_out == 1 ? "" : "es", meta->left_out == 1 ? "was" : "were");
     if (!meta->complete && !meta->lost && !meta->left_out)
         print_line(out, options, "incomplete: not all that happened was recorded");
-    if (meta->live_probes < meta->armed_probes)
+    if (!is_sampled(profile) && meta->live_probes < meta->armed_probes)
         print_line(out, options, "probes: %u of %u were live", meta->live_probes, meta->armed_probes);
 }
 
