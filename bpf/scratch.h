@@ -95,11 +95,10 @@ static __always_inline struct scratch *take_scratch(u32 tid, u32 *which)
         *which = active_rows & 1;
         if (!scratch || __sync_val_compare_and_swap(&scratch->writes, 0, 1 + *which))
             continue;
-        if ((active_rows & 1) != *which) { /* the user side may have looked already */
-            *which ^= 1;
-            __sync_lock_test_and_set(&scratch->writes, 1 + *which);
-        }
-        return scratch;
+        if ((active_rows & 1) == *which)
+            return scratch;
+        /* The user side may have looked already, and would not wait for this half. */
+        *(volatile u64 *)&scratch->writes = 0;
     }
     return 0;
 }

@@ -247,6 +247,31 @@ def test_a_recorder_that_is_killed_lets_the_command_go(hotref, processes, plain_
         machine.wait_for(lambda: has_ended(child), "the command's end")
 
 
+COUNTS_CONTINUES = """
+import signal, sys, time
+continues = []
+signal.signal(signal.SIGCONT, lambda *_: continues.append(1))
+print("ready", flush=True)
+sys.stdin.readline()
+until = time.monotonic() + 1.5
+while time.monotonic() < until:
+    time.sleep(0.05)
+print(len(continues), flush=True)
+"""
+
+
+def test_a_command_that_is_not_held_is_sent_no_signal_when_the_recorder_is_killed(hotref, processes, plain_python):
+    recorder = processes.start(HOTREF, "record", "-o", str(hotref.new_profile()), "--", plain_python.path, "-c",
+                               COUNTS_CONTINUES, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert recorder.stdout.readline() == "ready\n"
+    recorder.kill()
+    recorder.wait()
+    recorder.stdin.write("\n")
+    recorder.stdin.flush()
+
+    assert recorder.stdout.readline() == "0\n"
+
+
 def state_of(pid):
     with open(f"/proc/{pid}/stat") as stat:
         return stat.read().rpartition(")")[2].split()[0]

@@ -77,6 +77,22 @@ def test_a_module_that_was_built_otherwise(hotref, plain_python, tmp_path, optio
     assert kept["ops"] == 2 * TURNS
 
 
+def test_a_module_that_cannot_be_looked_into_is_in_the_profile_as_failed(hotref, plain_python, tmp_path):
+    build_counting(plain_python, tmp_path / "module", "-fno-asynchronous-unwind-tables", "-nostartfiles",
+                   "-Wl,--no-eh-frame-hdr", "-Wl,--no-ld-generated-unwind-info")
+    recording = hotref.record("--", plain_python.path, workload("counting_work.py"), tmp_path / "module",
+                              "--iterations", TURNS)
+
+    assert recording.status == 0, recording.stderr
+    assert "cannot count in" in recording.stderr
+    module = module_of(hotref.report(recording.profile))
+    assert module["failed"]
+    assert module["armed"] == 0
+    status, _, stderr = hotref("gate", "-i", recording.profile, "--max", "decrefs=1000000000")
+    assert status == 2
+    assert module["path"] in stderr
+
+
 def test_a_module_that_was_there_before(hotref, processes, python, tmp_path):
     build_counting(python, tmp_path / "module")
     target = Target(processes, python)

@@ -80,6 +80,12 @@ static void another_mode_is_refused(void **state)
     pair = pair_new();
     pair.before->meta.mode = pair.after->meta.mode = MODE_SAMPLE;
     expect(pair, "decrefs", true, "both were recorded in mode sample, which does not count: record with --mode exact");
+    pair = pair_new();
+    pair.before->meta.mode = MODE_AUTO;
+    expect(pair, "decrefs", true, "'a.prof' was recorded in mode auto and 'b.prof' in mode exact");
+    pair = pair_new();
+    pair.before->meta.mode = 0;
+    expect(pair, "decrefs", true, "'a.prof' was recorded in mode unknown and 'b.prof' in mode exact");
 }
 
 static void increments_compare_only_where_the_same_were_counted(void **state)

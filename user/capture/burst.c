@@ -66,16 +66,34 @@ int burst_prepare(struct session *session)
     return 0;
 }
 
-/* CPU time of all targets that live, in ns. */
-static uint64_t targets_cpu_ns(const struct session *session)
+/* One that has gone keeps what it had when it was last looked at. */
+static void look_at_clock(struct session_target *target)
+{
+    struct timespec now;
+    clockid_t clock;
+    uint64_t ns;
+
+    if (!target->state.live || clock_getcpuclockid(target->process.pid, &clock) || clock_gettime(clock, &now))
+        return;
+    ns = (uint64_t)now.tv_sec * 1000000000u + now.tv_nsec;
+    if (!target->cpu_seen)
+        target->cpu_before_ns = ns;
+    target->cpu_seen = true;
+    if (ns > target->cpu_ns)
+        target->cpu_ns = ns;
+}
+
+/* CPU time that all targets, or those in the burst, have had since they were first looked at, in ns: it never falls. */
+static uint64_t targets_cpu_ns(struct session *session, bool in_burst)
 {
     uint64_t sum = 0;
 
     for (size_t i = 0; i < arrlenu(session->targets); i++) {
-        clockid_t clock;
+        struct session_target *target = &session->targets[i];
 
-        if (session->targets[i].state.live && clock_getcpuclockid(session->targets[i].process.pid, &clock) == 0)
-            sum += clock_ns(clock);
+        look_at_clock(target);
+        if (target->in_burst || !in_burst)
+            sum += target->cpu_ns - target->cpu_before_ns;
     }
     return sum;
 }
@@ -95,24 +113,33 @@ static struct runs runs_of(const struct session *session)
     return (struct runs){info.run_cnt, info.run_time_ns};
 }
 
+/* The interpreter's come last: they are hit most. */
+static bool attach_one(struct session *session, uint32_t number)
+{
+    struct session_target *target = &session->targets[number];
+
+    modules_attach(session, number);
+    return !session_attach(session, number, &target->code, target->interpreter.file, target->interpreter.open_path);
+}
+
+/* What cannot be counted in, or ends just now, has no part in the burst. */
 static void attach_all(struct session *session)
 {
     for (size_t i = 0; i < arrlenu(session->targets); i++) {
         struct session_target *target = &session->targets[i];
 
-        if (!target->state.live)
-            continue;
-        /* It may end just now, which is no failure. */
-        if (session_attach(session, i, &target->code, target->interpreter.file, target->interpreter.open_path))
-            continue;
-        modules_attach(session, i);
+        target->in_burst = target->state.live && attach_one(session, i);
+        if (!target->in_burst)
+            session_detach(target);
     }
 }
 
 static void detach_all(struct session *session)
 {
-    for (size_t i = 0; i < arrlenu(session->targets); i++)
+    for (size_t i = 0; i < arrlenu(session->targets); i++) {
         session_detach(&session->targets[i]);
+        session->targets[i].in_burst = false;
+    }
     session_unshare(session);
 }
 
@@ -163,29 +190,18 @@ static void make_burst(struct session *session)
     bpf->skeleton->bss->counting = ABI_COUNTING_NOTHING;
     attach_all(session);
     moving_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - started;
-    cpu_ns = targets_cpu_ns(session);
+    cpu_ns = targets_cpu_ns(session, true);
     bpf->skeleton->bss->counting = ABI_COUNTING_HITS;
     count_for(session, session->bursts.length_ns);
     bpf->skeleton->bss->counting = ABI_COUNTING_NOTHING;
-    cpu_ns = targets_cpu_ns(session) - cpu_ns;
+    cpu_ns = targets_cpu_ns(session, true) - cpu_ns;
     started = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     detach_all(session);
     bpf->bursting = false;
     bpf->skeleton->bss->counting = ABI_COUNTING_SAMPLES;
     moving_ns += clock_ns(CLOCK_PROCESS_CPUTIME_ID) - started;
-    settle(session, before, (int64_t)cpu_ns > 0 ? cpu_ns : 0, moving_ns);
+    settle(session, before, cpu_ns, moving_ns);
     session->bursts.ended_ns = clock_ns(CLOCK_MONOTONIC);
-}
-
-static void note_cpu_time(struct session *session)
-{
-    struct session_bursts *bursts = &session->bursts;
-    uint64_t cpu_ns = targets_cpu_ns(session);
-
-    if (!bursts->started_cpu_ns)
-        bursts->started_cpu_ns = cpu_ns;
-    if (cpu_ns > bursts->started_cpu_ns + bursts->cpu_ns)
-        bursts->cpu_ns = cpu_ns - bursts->started_cpu_ns;
 }
 
 void burst_step(struct session *session)
@@ -194,7 +210,7 @@ void burst_step(struct session *session)
     uint64_t expected;
 
     if (session->mode == SESSION_AUTO)
-        note_cpu_time(session);
+        bursts->cpu_ns = targets_cpu_ns(session, false);
     if (session->mode != SESSION_AUTO || !bursts->overhead)
         return;
     if (!bursts->length_ns) {

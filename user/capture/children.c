@@ -88,6 +88,8 @@ static void adopt(struct session *session, const struct abi_target *child)
                                     .code = parent->code,
                                     .blind = parent->blind,
                                     .started = true,
+                                    .cpu_seen = true, /* a new process has had none */
+                                    .in_burst = parent->in_burst,
                                     .exit_status = -1};
 
     target.interpreter.open_path = path_of_child(parent->interpreter.open_path, child->tgid);

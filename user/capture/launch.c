@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -59,15 +60,40 @@ int launch_exit_status(const struct launch *launch)
 
 #define MOST_GUARDED 4096
 
-/* To who is not stopped the signal is nothing. */
-static void let_go(const int *guarded, size_t count)
+struct guarded {
+    pid_t pid;
+    int process; /* pidfd */
+};
+
+/* One that cannot be looked at may be. */
+static bool is_stopped(pid_t pid)
+{
+    char path[32], text[512], *state;
+    ssize_t size;
+    int file;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    file = open(path, O_RDONLY | O_CLOEXEC);
+    size = file < 0 ? -1 : read(file, text, sizeof(text) - 1);
+    if (file >= 0)
+        close(file);
+    if (size <= 0)
+        return true;
+    text[size] = '\0';
+    state = strrchr(text, ')'); /* the name before it may hold any character */
+    /* Z: the main thread has ended, which says nothing of the others. */
+    return !state || !strncmp(state, ") T", 3) || !strncmp(state, ") Z", 3);
+}
+
+/* Who is not stopped is left alone: a command may have a handler for the signal. */
+static void let_go(const struct guarded *guarded, size_t count)
 {
     /* Probes that go with hotref may hold them for a moment yet. */
     for (int try = 0; try < GUARD_TRIES; try++) {
         bool any = false;
 
         for (size_t i = 0; i < count; i++)
-            any |= syscall(SYS_pidfd_send_signal, guarded[i], SIGCONT, NULL, 0) == 0;
+            any |= syscall(SYS_pidfd_send_signal, guarded[i].process, is_stopped(guarded[i].pid) ? SIGCONT : 0, NULL, 0) == 0;
         if (!any)
             break;
         usleep(GUARD_WAIT_US);
@@ -75,13 +101,13 @@ static void let_go(const int *guarded, size_t count)
 }
 
 /* Forgets those that have ended. */
-static size_t forget(int *guarded, size_t count)
+static size_t forget(struct guarded *guarded, size_t count)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < count; i++) {
-        if (syscall(SYS_pidfd_send_signal, guarded[i], 0, NULL, 0))
-            close(guarded[i]);
+        if (syscall(SYS_pidfd_send_signal, guarded[i].process, 0, NULL, 0))
+            close(guarded[i].process);
         else
             guarded[kept++] = guarded[i];
     }
@@ -91,11 +117,12 @@ static size_t forget(int *guarded, size_t count)
 /* Should hotref be killed while it holds the command or what that has started, those are to go on. A signal by which the
  * kernel tells of a parent's death would not do: a command that runs as another user (setuid) is not sent it any more.
  * Nothing that ends hotref ends the guard; it lives until hotref's end of the pipe closes, and is told of more processes
- * through it. */
-static void guard(int command, int alive)
+ * through it. Reports 0, or the errno for which it cannot guard. */
+static void guard(struct guarded command, int alive, int report)
 {
-    static int guarded[MOST_GUARDED];
+    static struct guarded guarded[MOST_GUARDED];
     size_t count = 0;
+    int reason;
     sigset_t all;
     pid_t pid;
 
@@ -103,17 +130,20 @@ static void guard(int command, int alive)
     sigprocmask(SIG_SETMASK, &all, NULL);
     prctl(PR_SET_NAME, "hotref guard");
     setsid();
-    if (dup2(alive, 0) < 0 || close_range(1, 1, 0) || close_range(2, 2, 0) || dup2(command, 1) < 0 ||
-        close_range(2, ~0u, 0) || account_keep(1ull << CAP_KILL))
+    if (dup2(alive, 0) < 0 || dup2(command.process, 1) < 0 || dup2(report, 2) < 0 || close_range(3, ~0u, 0))
         _exit(125);
-    guarded[count++] = 1;
+    reason = account_keep(1ull << CAP_KILL) ? errno : 0;
+    if (write(2, &reason, sizeof(reason)) != sizeof(reason) || reason)
+        _exit(125);
+    close(2);
+    guarded[count++] = (struct guarded){command.pid, 1};
     while (read(0, &pid, sizeof(pid)) == sizeof(pid)) {
         int process = syscall(SYS_pidfd_open, pid, 0);
 
         if (process >= 0 && count == MOST_GUARDED)
             count = forget(guarded, count);
         if (process >= 0 && count < MOST_GUARDED)
-            guarded[count++] = process;
+            guarded[count++] = (struct guarded){pid, process};
         else if (process >= 0)
             close(process);
     }
@@ -121,28 +151,49 @@ static void guard(int command, int alive)
     _exit(0);
 }
 
+static void close_end(int *end)
+{
+    if (*end >= 0)
+        close(*end);
+    *end = -1;
+}
+
+/* What the guard reports; one that ended without a word is none. */
+static int hear(int report)
+{
+    ssize_t size;
+    int reason;
+
+    do {
+        size = read(report, &reason, sizeof(reason));
+    } while (size < 0 && errno == EINTR);
+    return size == sizeof(reason) ? reason : ESRCH;
+}
+
 /* Returns hotref's end of a pipe, which stays open as long as hotref lives; -1 with errno. */
 static int start_guard(pid_t pid)
 {
-    int alive[2], command = syscall(SYS_pidfd_open, pid, 0);
-    pid_t guarding;
+    int alive[2] = {-1, -1}, back[2] = {-1, -1}, command = syscall(SYS_pidfd_open, pid, 0), reason = 0;
+    pid_t guarding = command < 0 || pipe2(alive, O_CLOEXEC) || pipe2(back, O_CLOEXEC) ? -1 : fork();
 
-    if (command < 0)
-        return -1;
-    if (pipe2(alive, O_CLOEXEC)) {
-        close(command);
-        return -1;
-    }
-    guarding = fork();
     if (guarding == 0) {
         close(alive[1]);
-        guard(command, alive[0]);
+        close(back[0]);
+        guard((struct guarded){pid, command}, alive[0], back[1]);
     }
-    close(command);
-    close(alive[0]);
+    if (guarding < 0)
+        reason = errno;
+    if (command >= 0)
+        close(command);
+    close_end(&alive[0]);
+    close_end(&back[1]);
     if (guarding >= 0)
+        reason = hear(back[0]);
+    close_end(&back[0]);
+    if (!reason)
         return alive[1];
-    close(alive[1]);
+    close_end(&alive[1]);
+    errno = reason;
     return -1;
 }
 

@@ -130,12 +130,14 @@ static int add(struct session *session, uint32_t number, struct elf_file **file,
     int binary = session_binary_of(session, *file, mapping->path);
     const struct scan *scan;
 
-    if (binary < 0 || session_fill_binary(session, binary))
+    if (binary < 0)
         return -1;
     scan = session->binaries[binary].scan;
     if (!arrlenu(scan->operations) && !arrlenu(scan->callers) && !arrlenu(scan->touches))
         return 0;
-    if (arrlenu(session->targets[number].modules) == ABI_MODULES)
+    if (session_fill_binary(session, binary))
+        return -1;
+    if (arrlenu(session->targets[number].modules) >= ABI_MODULES)
         return fail("cannot look into more than %d modules of a process", ABI_MODULES);
     module.code.binary = binary;
     module.code.bias = elf_file_bias(*file, mapping->start, mapping->offset);
@@ -149,12 +151,24 @@ static int add(struct session *session, uint32_t number, struct elf_file **file,
     return 0;
 }
 
-/* Whether the module is mapped yet, or has gone while it was looked into. */
-static bool is_mapped(struct session_target *target, uint32_t module)
+/* The profile is to have what was not counted in. It may be loaded and unloaded many times. */
+static void add_unknown(struct session_target *target, const char *path, const char *open_path)
 {
-    if (process_refresh(&target->process))
-        return false;
-    modules_move(target);
+    struct session_module module = {.code = {.link = -1}, .failed = true, .unknown = true};
+
+    for (size_t i = 0; i < arrlenu(target->modules); i++) {
+        if (target->modules[i].unknown && !strcmp(target->modules[i].path, path))
+            return;
+    }
+    warn("cannot count in '%s': %s", path, last_failure());
+    module.path = strdup(path);
+    module.open_path = strdup(open_path);
+    arrput(target->modules, module);
+}
+
+/* As its ranges say. */
+static bool is_placed(const struct session_target *target, uint32_t module)
+{
     for (size_t i = 0; i < arrlenu(target->ranges); i++) {
         if (target->ranges[i].module == module && target->ranges[i].mapped)
             return true;
@@ -162,11 +176,22 @@ static bool is_mapped(struct session_target *target, uint32_t module)
     return false;
 }
 
+/* Whether the module is mapped yet, or has gone while it was looked into. */
+static bool is_mapped(struct session_target *target, uint32_t module)
+{
+    if (process_refresh(&target->process))
+        return false;
+    modules_move(target);
+    return is_placed(target, module);
+}
+
 static void attach(struct session *session, uint32_t number, size_t index, uint64_t mapped_ns)
 {
     struct session_target *target = &session->targets[number];
     struct session_module *module = &target->modules[index];
 
+    if (module->unknown)
+        return;
     if (arrlenu(session->binaries[module->code.binary].armed) &&
         session_attach(session, number, &module->code, module->file, module->open_path) &&
         is_mapped(target, index)) {
@@ -184,13 +209,15 @@ static uint32_t look_into(struct session *session, uint32_t number, const struct
     size_t before = arrlenu(target->modules);
     char open_path[PATH_MAX];
     struct elf_file *file;
+    bool failed;
 
     process_mapping_file(&target->process, mapping, open_path, sizeof(open_path));
     file = elf_file_open_as(open_path, mapping->path);
-    if (file && modules_uses_python(file) && add(session, number, &file, mapping, open_path))
-        warn("cannot count in '%s': %s", mapping->path, last_failure());
+    failed = file && modules_uses_python(file) && add(session, number, &file, mapping, open_path);
     elf_file_close(file); /* what is no ELF file, or has gone, has no references to count */
-    return arrlenu(target->modules) > before ? arrlenu(target->modules) : 0;
+    if (failed)
+        add_unknown(target, mapping->path, open_path);
+    return !failed && arrlenu(target->modules) > before ? arrlenu(target->modules) : 0;
 }
 
 /* A file that is not mapped and has no probes, which keep hold of it, may be deleted, and its number go to another. */
@@ -307,11 +334,17 @@ void modules_attach(struct session *session, uint32_t number)
 {
     struct session_target *target = &session->targets[number];
 
+    if (!arrlenu(target->ranges) || process_refresh(&target->process))
+        return;
+    modules_move(target);
     for (size_t i = 0; i < arrlenu(target->modules); i++) {
         struct session_module *module = &target->modules[i];
 
-        if (!module->failed && module->code.link < 0 && is_mapped(target, i))
-            session_attach(session, number, &module->code, module->file, module->open_path);
+        if (module->failed || module->code.link >= 0 || !is_placed(target, i) ||
+            !session_attach(session, number, &module->code, module->file, module->open_path) || !is_mapped(target, i))
+            continue;
+        warn("cannot count in '%s': %s", module->path, last_failure());
+        module->failed = true;
     }
 }
 

@@ -23,7 +23,8 @@ enum modules_found modules_at(const struct session_target *target, uint64_t addr
  * whether any has changed. Part of modules_refresh(). */
 bool modules_move(struct session_target *target);
 
-/* Puts the probes of all modules of a target back, after modules_detach(). One that has gone meanwhile has none. */
+/* Puts the probes of all modules of a target back, after modules_detach(). One that has gone meanwhile has none; one that
+ * has not and cannot be counted in is said on stderr, and failed. */
 void modules_attach(struct session *session, uint32_t target);
 
 /* Takes their probes away. */

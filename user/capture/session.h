@@ -39,6 +39,7 @@ struct session_module {
     char *open_path;              /* how to open it from here, while the process lives */
     bool of_parent;               /* the file is: this is the copy that a forked target has */
     bool failed;                  /* its probes could not be placed, or BPF not be told of them */
+    bool unknown;                 /* failed before it was known what is in it: it has no code, no file and no ranges */
     uint64_t late_ns;             /* so long it was mapped before it was counted in; 0 if that was from its start */
 };
 
@@ -72,6 +73,9 @@ struct session_target {
     struct abi_target state;      /* as BPF left it */
     int name_tries;               /* how often names of threads are still to be looked for */
     struct python_thread *threads; /* as last seen */
+    uint64_t cpu_ns, cpu_before_ns; /* CPU time when it was last looked at, and when it was first; in mode auto */
+    bool cpu_seen;
+    bool in_burst;                /* all of its probes are there */
     int exit_status;              /* wait status of a child that was launched; -1 where it is not known */
 };
 
@@ -110,7 +114,7 @@ struct session_bursts {
     uint64_t bare_ns;             /* ... and what is left of it without what the hits cost */
     uint64_t cpu_ns;              /* CPU time in all */
     uint64_t length_ns;           /* of the next one */
-    uint64_t last_cost_ns, started_cpu_ns;
+    uint64_t last_cost_ns;
     uint64_t ended_ns;            /* monotonic clock */
 };
 

@@ -372,7 +372,7 @@ static void tell_modules(const struct session *session, const struct options *op
         for (; target->told < arrlenu(target->modules); target->told++) {
             const char *path = target->modules[target->told].path;
 
-            if (!was_told(session, i, path))
+            if (!target->modules[target->told].failed && !was_told(session, i, path))
                 warn("counts in '%s' too", path);
         }
     }

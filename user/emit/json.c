@@ -165,7 +165,7 @@ static json_t *metadata(const struct profile *profile, const struct rows *rows)
     const struct profile_meta *meta = &profile->meta;
 
     return json_pack("{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:{s:I, s:I}, s:b, s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "mode",
-                     meta->mode == MODE_EXACT ? "exact" : meta->mode == MODE_SAMPLE ? "sample" : meta->mode == MODE_AUTO ? "auto" : "unknown", "started", started(meta->started_ns),
+                     profile_mode_name(meta->mode), "started", started(meta->started_ns),
                      "duration_ns", integer(meta->duration_ns), "cpus", (json_int_t)meta->cpus, "command",
                      profile_string(profile, meta->command), "kernel", profile_string(profile, meta->kernel),
                      "hotref_version", profile_string(profile, meta->hotref_version), "probes", "armed",

@@ -233,18 +233,13 @@ static void print_targets(const struct writer *writer)
     }
 }
 
-static const char *mode_name(uint32_t mode)
-{
-    return mode == MODE_EXACT ? "exact" : mode == MODE_SAMPLE ? "sample" : mode == MODE_AUTO ? "auto" : "unknown";
-}
-
 static void print_recording(const struct writer *writer)
 {
     const struct profile_meta *meta = &writer->profile->meta;
 
     print_family(writer, "recording_info", "gauge", "1 for the recording");
     fputs_unlocked("hotref_recording_info{", writer->out);
-    print_label(writer->out, "mode", mode_name(meta->mode));
+    print_label(writer->out, "mode", profile_mode_name(meta->mode));
     print_label(writer->out, ",hotref_version", profile_string(writer->profile, meta->hotref_version));
     fputs_unlocked("} 1\n", writer->out);
     print_family(writer, "recording_seconds", "gauge", "how long was recorded");

@@ -26,11 +26,6 @@ add(struct doubt **doubts, bool refused, const char *format, ...)
         arrput(*doubts, doubt);
 }
 
-static const char *mode_name(uint32_t mode)
-{
-    return mode == MODE_EXACT ? "exact" : mode == MODE_SAMPLE ? "sample" : "unknown";
-}
-
 /* What one profile cannot say whatever it is compared with. */
 static void refuse_alone(struct doubt **doubts, const struct profile *profile, const char *path)
 {
@@ -137,10 +132,10 @@ static void refuse_together(struct doubt **doubts, const struct comparison *c)
 
     if (c->before->meta.mode == c->after->meta.mode && !exact)
         add(doubts, true, "both were recorded in mode %s, which does not count: record with --mode exact",
-            mode_name(c->before->meta.mode));
+            profile_mode_name(c->before->meta.mode));
     else if (c->before->meta.mode != c->after->meta.mode)
         add(doubts, true, "'%s' was recorded in mode %s and '%s' in mode %s", c->before_path,
-            mode_name(c->before->meta.mode), c->after_path, mode_name(c->after->meta.mode));
+            profile_mode_name(c->before->meta.mode), c->after_path, profile_mode_name(c->after->meta.mode));
     if (exact && !is_counted(c->metric))
         add(doubts, true, "'%s' is not counted in mode exact", c->metric->key);
     if (metric_has_increfs(c->metric) && !increfs_comparable(c->before, c->after))

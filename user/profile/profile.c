@@ -6,6 +6,13 @@
 #include "profile/utf8.h"
 #include "util/array.h"
 
+const char *profile_mode_name(uint32_t mode)
+{
+    static const char *const names[] = {[MODE_EXACT] = "exact", [MODE_SAMPLE] = "sample", [MODE_AUTO] = "auto"};
+
+    return mode < sizeof(names) / sizeof(*names) && names[mode] ? names[mode] : "unknown";
+}
+
 struct interned {
     char *key;
     text_id value;

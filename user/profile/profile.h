@@ -26,6 +26,9 @@ enum profile_mode {
     MODE_SAMPLE = 2, /* a timer looked where the threads were: nothing was counted */
 };
 
+/* "exact", "sample", "auto"; "unknown" is every other one's. */
+const char *profile_mode_name(uint32_t mode);
+
 /* How the recording of a target came to its end. */
 enum profile_end {
     END_UNKNOWN = 0, /* the recorder itself was cut off */

@@ -85,6 +85,14 @@ static void add_coverage(const struct session *session, const struct session_tar
     added->try_increments_armed = coverage[OPERATION_TRY_INCREMENT].armed;
 }
 
+/* One of which nothing but its path is known. */
+static void add_unknown_module(struct profile *profile, const struct session_module *module, uint32_t target)
+{
+    struct profile_module added = {.target = target, .path = profile_text(profile, module->path), .failed = 1};
+
+    arrput(profile->modules, added);
+}
+
 static void add_module(struct builder *builder, const struct session_module *module, uint32_t target)
 {
     const struct session *session = builder->session;
@@ -133,8 +141,14 @@ static void add_target(struct builder *builder, const struct session_target *tar
     profile->meta.armed_probes += arrlenu(binary->armed) - target->code.refused;
     profile->meta.live_probes += target->code.live;
     arrput(profile->targets, added);
-    for (size_t i = 0; i < arrlenu(target->modules); i++)
-        add_module(builder, &target->modules[i], arrlenu(profile->targets) - 1);
+    for (size_t i = 0; i < arrlenu(target->modules); i++) {
+        const struct session_module *module = &target->modules[i];
+
+        if (module->unknown)
+            add_unknown_module(profile, module, arrlenu(profile->targets) - 1);
+        else
+            add_module(builder, module, arrlenu(profile->targets) - 1);
+    }
 }
 
 /* Names */

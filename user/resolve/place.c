@@ -32,7 +32,7 @@ static struct code code_of_module(const struct session *session, const struct se
 static struct code code_of_binary(const struct session *session, const struct session_target *target, uint32_t binary)
 {
     for (size_t i = 0; binary != target->code.binary && i < arrlenu(target->modules); i++) {
-        if (target->modules[i].code.binary == binary)
+        if (!target->modules[i].unknown && target->modules[i].code.binary == binary)
             return code_of_module(session, &target->modules[i], target->modules[i].code.bias);
     }
     return code_of_interpreter(session, target);
