@@ -89,6 +89,25 @@ def test_auto_is_what_a_process_gets(hotref, processes, plain_python):
     assert machine.breakpoints(target.pid, plain_python.code_file) == []
 
 
+ONE_CHILD_AFTER_ANOTHER = """
+import os, time
+for _ in range(4):
+    if not os.fork():
+        while time.process_time() < 0.6:
+            pass
+        os._exit(0)
+    os.wait()
+"""
+
+
+def test_cpu_time_of_processes_that_have_ended_stays(hotref, plain_python):
+    recording = hotref.record("--mode", "auto", "--subprocesses", "--", plain_python.path, "-c", ONE_CHILD_AFTER_ANOTHER)
+
+    bursts = hotref.report(recording.profile).json["metadata"]["bursts"]
+    # Of 2.4 s; what each had since it was last looked at is not known. A single one has 0.6 s.
+    assert 1.2e9 < bursts["cpu_ns"] < 3e9
+
+
 def test_without_a_budget_there_are_no_bursts(hotref, processes, plain_python):
     target = Busy(processes, plain_python)
     recording = hotref.record("-p", target.pid, "-d", 2, "--overhead", 0)
