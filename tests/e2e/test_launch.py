@@ -247,6 +247,15 @@ def test_a_recorder_that_is_killed_lets_the_command_go(hotref, processes, plain_
         machine.wait_for(lambda: has_ended(child), "the command's end")
 
 
+def test_a_recorder_without_input_and_output(hotref, processes, plain_python):
+    profile = hotref.new_profile()
+    status, _, _ = processes.run("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", HOTREF, "record", "-o", profile, "--",
+                                 plain_python.path, "-c", "import sys; sys.exit(5)", env=ENVIRONMENT)
+
+    assert status == 5
+    assert hotref.report(profile).only_target["ended"]["status"] == 5
+
+
 COUNTS_CONTINUES = """
 import signal, sys, time
 continues = []

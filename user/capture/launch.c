@@ -130,6 +130,10 @@ static void guard(struct guarded command, int alive, int report)
     sigprocmask(SIG_SETMASK, &all, NULL);
     prctl(PR_SET_NAME, "hotref guard");
     setsid();
+    /* hotref may have been started with these closed: then the new ones lie there. */
+    alive = fcntl(alive, F_DUPFD, 3);
+    command.process = fcntl(command.process, F_DUPFD, 3);
+    report = fcntl(report, F_DUPFD, 3);
     if (dup2(alive, 0) < 0 || dup2(command.process, 1) < 0 || dup2(report, 2) < 0 || close_range(3, ~0u, 0))
         _exit(125);
     reason = account_keep(1ull << CAP_KILL) ? errno : 0;
