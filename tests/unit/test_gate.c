@@ -242,6 +242,9 @@ static void what_was_not_seen_whole_is_not_judged(void **state)
     q.profile->targets[1].increments = q.profile->targets[1].increments_armed = 9;
     q.baseline->targets[1].increments = 9;
     refuses(q, "other increments were counted");
+    q = relative("decrefs=+5", 0), q.profile->modules[1].increments = q.profile->modules[1].increments_armed = 3;
+    q.baseline->modules[1].increments = 3;
+    refuses(q, "other increments were counted");
     q = relative("decrefs=+5", 0), q.baseline->meta.lost = 1;
     refuses(q, "'b' cannot be judged: 1 operations were lost");
 }

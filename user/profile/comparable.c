@@ -223,12 +223,17 @@ static enum inlined inlined_of(const struct profile *profile)
                                                         : SOME_INLINED;
 }
 
+bool inlined_comparable(const struct profile *before, const struct profile *after)
+{
+    enum inlined counted = inlined_of(before);
+
+    return counted == inlined_of(after) && (counted != SOME_INLINED || increfs_comparable(before, after));
+}
+
 /* An object that one thread drops may be contended only because another one was seen to take it. */
 static void remark_increments(struct doubt **doubts, const struct comparison *c)
 {
-    enum inlined before = inlined_of(c->before), after = inlined_of(c->after);
-
-    if (before != after || (before == SOME_INLINED && !increfs_comparable(c->before, c->after)))
+    if (!inlined_comparable(c->before, c->after))
         add(doubts, false,
             "other inlined increments were counted (--increments): a row may be contended on one side only because a "
             "second thread's increments were counted there");

@@ -33,6 +33,10 @@ int doubts_refusal(const struct doubt *doubts);
  * be compared, which always are counted everywhere. */
 bool increfs_comparable(const struct profile *before, const struct profile *after);
 
+/* True if the same inlined increments were counted on both sides, those of modules among them: none, all, or those at the
+ * same places. */
+bool inlined_comparable(const struct profile *before, const struct profile *after);
+
 /* True if increments are part of the metric. */
 bool metric_has_increfs(const struct metric *metric);
 

@@ -477,27 +477,10 @@ static const struct metric *relative_metric(const struct budget *budget)
     return NULL;
 }
 
-/* Which increments were counted where they are inlined: that is for who records to say. */
-enum inlined { NO_INLINED, SOME_INLINED, ALL_INLINED };
-
-static enum inlined inlined_of(const struct profile *profile)
-{
-    bool some = false, all = true;
-
-    for (size_t i = 1; i < arrlenu(profile->targets); i++) {
-        some = some || profile->targets[i].increments_armed;
-        all = all && profile->targets[i].increments_armed >= profile->targets[i].increments;
-    }
-    return !some ? NO_INLINED : all ? ALL_INLINED : SOME_INLINED;
-}
-
 /* Increments by a second thread rank an object whose decrements are one thread's. */
 static int check_increments(const struct gate_input *input)
 {
-    enum inlined baseline = inlined_of(input->baseline), profile = inlined_of(input->profile);
-
-    if (baseline == profile &&
-        (profile != SOME_INLINED || increfs_comparable(input->baseline, input->profile)))
+    if (inlined_comparable(input->baseline, input->profile))
         return 0;
     return fail("'%s' and '%s' cannot be compared: other increments were counted: record both with the same "
                 "--increments",
