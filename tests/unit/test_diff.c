@@ -1,5 +1,6 @@
 /* What a comparison finds, says and shows. */
 #include "profile_sample.h"
+#include "emitted_text.h"
 
 #include <jansson.h>
 #include <locale.h>
@@ -312,20 +313,6 @@ static char *emitted(const struct pair *pair, const struct diff_emitter *emitter
     assert_int_equal(emitter->emit(pair->diff, &options, out), 0);
     fclose(out);
     return text;
-}
-
-static size_t widest_line(const char *text)
-{
-    char *copy = strdup(text), *rest = copy, *line;
-    size_t widest = 0;
-
-    while ((line = strsep(&rest, "\n"))) {
-        size_t width = text_width(line);
-
-        widest = width > widest ? width : widest;
-    }
-    free(copy);
-    return widest;
 }
 
 static struct pair awkward(void)

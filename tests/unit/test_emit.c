@@ -1,5 +1,6 @@
 /* The table and the JSON export: that they fit, and that no name breaks them. */
 #include "profile_sample.h"
+#include "emitted_text.h"
 
 #include <jansson.h>
 #include <locale.h>
@@ -55,21 +56,6 @@ static void lacks(const char *text, const char *part)
 {
     if (strstr(text, part))
         fail_msg("'%s' is in:\n%s", part, text);
-}
-
-/* Columns of the widest line. */
-static size_t widest_line(const char *text)
-{
-    char *copy = strdup(text), *rest = copy, *line;
-    size_t widest = 0;
-
-    while ((line = strsep(&rest, "\n"))) {
-        size_t width = text_width(line);
-
-        widest = width > widest ? width : widest;
-    }
-    free(copy);
-    return widest;
 }
 
 static void the_table_tells_the_culprit_first(void **state)

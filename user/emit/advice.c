@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emit/line.h"
 #include "emit/text.h"
 #include "profile/number.h"
 #include "profile/release.h"
@@ -140,12 +141,6 @@ void advice_print(FILE *out, const struct rows *rows, const struct emit_options 
     arrfree(lines);
 }
 
-static void style(FILE *out, const struct emit_options *options, const char *sequence)
-{
-    if (options->colour)
-        fputs(sequence, out);
-}
-
 /* A paragraph below a row's heading. */
 static void paragraph(FILE *out, const struct emit_options *options, const char *mark, const char *text)
 {
@@ -163,9 +158,9 @@ static void print_heading(FILE *out, const struct emit_options *options, const s
                  *row->field ? row->field : "?", row->label) < 0)
         return;
     fputc('\n', out);
-    style(out, options, "\033[1m");
+    style(out, options, BOLD);
     text_flow(out, text, (size_t)options->width, 0, INDENT);
-    style(out, options, "\033[0m");
+    style(out, options, PLAIN);
     free(text);
 }
 
@@ -279,9 +274,9 @@ static int emit(const struct profile *profile, const struct rows *rows, const st
     struct told *told = NULL;
     char *sentence = options->width ? verdict_short(profile, rows) : verdict(profile, rows);
 
-    style(out, options, "\033[1m");
+    style(out, options, BOLD);
     text_wrap(out, sentence ? sentence : "no verdict: out of memory", (size_t)options->width);
-    style(out, options, "\033[0m");
+    style(out, options, PLAIN);
     free(sentence);
     for (size_t i = first; i < end; i++)
         explain(out, options, rows, i, &told);

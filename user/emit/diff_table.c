@@ -1,18 +1,13 @@
 /* What changed, for people: the verdict, what was compared, what is doubtful about it, and the rows that differ. */
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "emit/diff.h"
+#include "emit/line.h"
 #include "emit/text.h"
 #include "profile/number.h"
 #include "util/array.h"
 
-#define BOLD "\033[1m"
-#define DIM "\033[2m"
-#define GREEN "\033[32m"
-#define RED "\033[31m"
-#define PLAIN "\033[0m"
 #define GAP 2
 #define PADDED_MAX 40 /* columns that a text is padded to where nothing is cut */
 #define TYPE_ENOUGH 12
@@ -40,29 +35,6 @@ struct layout {
 static bool is_text(size_t column)
 {
     return column == STATE || column >= TYPE;
-}
-
-static void style(FILE *out, const struct emit_options *options, const char *sequence)
-{
-    if (options->colour)
-        fputs_unlocked(sequence, out);
-}
-
-/* A sentence of its own, wrapped. */
-static void __attribute__((format(printf, 3, 4)))
-print_line(FILE *out, const struct emit_options *options, const char *format, ...)
-{
-    va_list args;
-    char *line;
-    int length;
-
-    va_start(args, format);
-    length = vasprintf(&line, format, args);
-    va_end(args);
-    if (length < 0)
-        return;
-    text_wrap(out, line, (size_t)options->width);
-    free(line);
 }
 
 /* "[holder]", which a line below the table explains, and what one thread alone did where the row has none. */

@@ -84,13 +84,7 @@ static char *labels_of(const struct row *row, bool by_object)
 
 static void add_to(struct row *sum, const struct row *row)
 {
-    sum->decrefs += row->decrefs;
-    sum->increfs += row->increfs;
-    sum->handoffs += row->handoffs;
-    sum->retries += row->retries;
-    sum->bounces += row->bounces;
-    sum->samples += row->samples;
-    sum->threads = sum->threads > row->threads ? sum->threads : row->threads;
+    row_add(sum, row);
     sum->sampled = row->sampled;
     sum->meta = row->meta;
 }

@@ -1,17 +1,14 @@
 /* The table for people: the verdict, the rows that matter, and in one line each what is not among them. */
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "emit/advice.h"
+#include "emit/line.h"
 #include "emit/stacks.h"
 #include "emit/text.h"
 #include "profile/number.h"
 #include "util/array.h"
 
-#define BOLD "\033[1m"
-#define DIM "\033[2m"
-#define PLAIN "\033[0m"
 #define GAP 2
 #define MATTERS 1000   /* a row matters that has one in so many of the first row's operations */
 #define PADDED_MAX 200 /* columns that a text is padded to where nothing is cut: longer ones stick out */
@@ -473,29 +470,6 @@ static void print_threads(FILE *out, struct layout *layout, const struct row *ro
             print_row(out, layout, 0, &part, name);
         free(name);
     }
-}
-
-static void style(FILE *out, const struct emit_options *options, const char *sequence)
-{
-    if (options->colour)
-        fputs_unlocked(sequence, out);
-}
-
-/* A sentence of its own, wrapped. */
-static void __attribute__((format(printf, 3, 4)))
-print_line(FILE *out, const struct emit_options *options, const char *format, ...)
-{
-    va_list args;
-    char *line;
-    int length;
-
-    va_start(args, format);
-    length = vasprintf(&line, format, args);
-    va_end(args);
-    if (length < 0)
-        return;
-    text_wrap(out, line, (size_t)options->width);
-    free(line);
 }
 
 static size_t rows_shown(const struct emit_options *options, const struct row *rows)

@@ -171,19 +171,6 @@ static char *own(struct diff *diff, char *text)
     return text;
 }
 
-static void add_counts(struct row *sum, const struct row *row)
-{
-    sum->decrefs += row->decrefs;
-    sum->increfs += row->increfs;
-    sum->handoffs += row->handoffs;
-    sum->retries += row->retries;
-    sum->bounces += row->bounces;
-    sum->samples += row->samples;
-    sum->objects += row->objects;
-    sum->threads = row->threads > sum->threads ? row->threads : sum->threads;
-}
-
-/* Threads may be the same ones in all of the rows, so that their number is a lower bound. */
 static const struct row *merge(struct diff *diff, const struct row *a, const struct row *b)
 {
     struct row *sum = arrlenu(diff->merged) ? arrlast(diff->merged) : NULL;
@@ -197,7 +184,8 @@ static const struct row *merge(struct diff *diff, const struct row *a, const str
         sum->owner = "";
         arrput(diff->merged, sum);
     }
-    add_counts(sum, b);
+    row_add(sum, b);
+    sum->objects += b->objects;
     return sum;
 }
 

@@ -68,6 +68,17 @@ static void add(uint64_t *sum, uint64_t more)
         *sum = UINT64_MAX;
 }
 
+void row_add(struct row *sum, const struct row *row)
+{
+    add(&sum->decrefs, row->decrefs);
+    add(&sum->increfs, row->increfs);
+    add(&sum->handoffs, row->handoffs);
+    add(&sum->retries, row->retries);
+    add(&sum->bounces, row->bounces);
+    add(&sum->samples, row->samples);
+    sum->threads = row->threads > sum->threads ? row->threads : sum->threads;
+}
+
 static void sum_counts(const struct profile *profile, struct row *row, const struct entry *entries, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -141,12 +152,12 @@ static void split_by_thread(const struct profile *profile, struct rows *rows, st
                                         .pid = profile->targets[entries[i].target].pid,
                                         .tid = thread->tid};
         }
-        part->decrefs += from->decrefs;
-        part->increfs += from->increfs;
-        part->handoffs += from->handoffs;
-        part->retries += from->retries;
-        part->bounces += from->bounces;
-        part->samples += from->samples;
+        add(&part->decrefs, from->decrefs);
+        add(&part->increfs, from->increfs);
+        add(&part->handoffs, from->handoffs);
+        add(&part->retries, from->retries);
+        add(&part->bounces, from->bounces);
+        add(&part->samples, from->samples);
     }
     rows->used_threads += row->thread_count;
     if (row->thread_count > 1)
@@ -234,12 +245,12 @@ static int by_ops(const void *left, const void *right)
 
 static void add_to_site(struct row_site *site, const struct profile_count *from)
 {
-    site->decrefs += from->decrefs;
-    site->increfs += from->increfs;
-    site->handoffs += from->handoffs;
-    site->retries += from->retries;
-    site->bounces += from->bounces;
-    site->samples += from->samples;
+    add(&site->decrefs, from->decrefs);
+    add(&site->increfs, from->increfs);
+    add(&site->handoffs, from->handoffs);
+    add(&site->retries, from->retries);
+    add(&site->bounces, from->bounces);
+    add(&site->samples, from->samples);
 }
 
 static struct row_site *add_site(const struct profile *profile, struct row *row,

@@ -65,6 +65,9 @@ struct row {
 
 uint64_t row_ops(const struct row *row);
 
+/* Adds the counts of row to sum. Threads may be the same ones in both, so that their number is a lower bound. */
+void row_add(struct row *sum, const struct row *row);
+
 /* What rows are ranked and shared out by: operations, or samples where these tell of it. */
 uint64_t row_weight(const struct row *row);
 
