@@ -201,6 +201,7 @@ check: needs-root deps-check owned
 	@$(MAKE) --no-print-directory e2e
 
 e2e: needs-root
+	@$(MAKE_AS_OWNER) all consumers
 	@$(PYTEST) -W error -p no:cacheprovider tests/e2e
 
 bench: needs-root deps-check owned

@@ -9,7 +9,12 @@ from prometheus_client.parser import text_string_to_metric_families as read_prom
 
 from recording import ROOT
 
-SPEEDSCOPE = ROOT / "build/consumers/node_modules/speedscope/dist/release"
+
+def speedscope(name):
+    """A file of speedscope's. A browser that is sent to a page that is not there waits for long."""
+    path = ROOT / "build/consumers/node_modules/speedscope/dist/release" / name
+    assert path.exists(), "speedscope is missing: make consumers"
+    return path
 
 
 def exported(hotref, profile, format, *options):
@@ -25,7 +30,7 @@ class Speedscope:
 
     def __init__(self, content):
         self.json = json.loads(content)
-        jsonschema.validate(self.json, json.loads((SPEEDSCOPE / "file-format-schema.json").read_text()))
+        jsonschema.validate(self.json, json.loads(speedscope("file-format-schema.json").read_text()))
         self.frames = self.json["shared"]["frames"]
         self.profiles = {profile["name"]: profile for profile in self.json["profiles"]}
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from browser import Page, start
-from exports import SPEEDSCOPE, Pprof, Speedscope, exported, openmetrics, prometheus
+from exports import Pprof, Speedscope, exported, openmetrics, prometheus, speedscope
 from machine import Processes
 from recording import Recorder, workload
 from refusals import FAILED, assert_one_sentence
@@ -113,7 +113,7 @@ def test_speedscope_itself_reads_it(driver, recorder, folder, nested, recorded, 
     report = recorder.report(profile)
     script = folder / f"{name}.js"
     script.write_text(f"speedscope.loadFileFromBase64('{name}.json', '{base64.b64encode(content).decode()}')")
-    page = Page(driver, SPEEDSCOPE / "index.html", f"#localProfilePath={script}")
+    page = Page(driver, speedscope("index.html"), f"#localProfilePath={script}")
 
     page.wait_for(lambda: page.driver.title == f"{report.json['metadata']['command']} - speedscope", "speedscope to read it")
     page.run("[...document.querySelectorAll('div')].find(found => found.textContent === '🥪Sandwich').click()")

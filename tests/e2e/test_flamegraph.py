@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from browser import ARROW_DOWN, ARROW_RIGHT, ARROW_UP, ENTER, ESCAPE, FlameGraph, Page, start
+from exports import speedscope
 from machine import Processes
 from profile_file import add_contended, packed, unpacked
 from recording import ROOT, Recorder, workload
@@ -164,7 +165,7 @@ def test_speedscope_takes_folded_stacks(driver, recorder, folder, request, name)
     script = folder / f"{name}.js"
     encoded = base64.b64encode(text.encode()).decode()
     script.write_text(f"speedscope.loadFileFromBase64('{name}.folded', '{encoded}')")
-    page = Page(driver, ROOT / "build/consumers/node_modules/speedscope/dist/release/index.html", f"#localProfilePath={script}")
+    page = Page(driver, speedscope("index.html"), f"#localProfilePath={script}")
     page.wait_for(lambda: page.driver.title.startswith(f"{name}.folded"), "speedscope to read it")
 
     messages, _ = page.said_and_asked()

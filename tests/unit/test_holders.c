@@ -11,21 +11,12 @@
 #include "resolve/holders.h"
 
 enum { ADDRESS = 0x100000, SIZE = 0x40000, RUNTIME = ADDRESS, INTERP = ADDRESS + 0x100, STATE = ADDRESS + 0x200 };
+#include "made_memory.h"
 enum { OWNER = 0x7000, ROOM = 16 };
 
-static uint8_t bytes[SIZE];
 static uint64_t used; /* what new objects are cut from */
 static uint64_t type_type, str_type, dict_type, list_type, tuple_type, module_type, function_type, code_type;
 static uint64_t bytes_type, cell_type, plain_class;
-
-static int read_bytes(const void *context, uint64_t address, void *into, size_t size)
-{
-    (void)context;
-    if (address < ADDRESS || address > ADDRESS + SIZE || size > ADDRESS + SIZE - address)
-        return -1;
-    memcpy(into, bytes + (address - ADDRESS), size);
-    return 0;
-}
 
 static const struct layout layout = {
     .hex_version = 0x030d05f0,

@@ -87,6 +87,7 @@ static void test_damaged_tables(void **state)
 /* Reading: SIZE bytes of memory at ADDRESS, nothing around them. */
 
 enum { ADDRESS = 0x10000, SIZE = 0x4000 };
+#include "made_memory.h"
 enum {
     TYPE_TYPE = ADDRESS,
     STR_TYPE = ADDRESS + 0x400,
@@ -102,17 +103,6 @@ enum {
     VARIABLES = ADDRESS + 0x2500,
     CONSTS = ADDRESS + 0x2600,
 };
-
-static uint8_t bytes[SIZE];
-
-static int read_bytes(const void *context, uint64_t address, void *into, size_t size)
-{
-    (void)context;
-    if (address < ADDRESS || address > ADDRESS + SIZE || size > ADDRESS + SIZE - address)
-        return -1;
-    memcpy(into, bytes + (address - ADDRESS), size);
-    return 0;
-}
 
 /* As 3.13.5 has it. */
 static const struct layout layout = {

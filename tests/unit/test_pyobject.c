@@ -12,6 +12,7 @@
 #include "util/array.h"
 
 enum { ADDRESS = 0x10000, SIZE = 0x4000 };
+#include "made_memory.h"
 
 /* Where things stand; a type takes 0x400. */
 enum {
@@ -25,17 +26,6 @@ enum {
     KEYS = ADDRESS + 0x2000,
     STRINGS = ADDRESS + 0x3000,
 };
-
-static uint8_t bytes[SIZE];
-
-static int read_bytes(const void *context, uint64_t address, void *into, size_t size)
-{
-    (void)context;
-    if (address < ADDRESS || address > ADDRESS + SIZE || size > ADDRESS + SIZE - address)
-        return -1;
-    memcpy(into, bytes + (address - ADDRESS), size);
-    return 0;
-}
 
 /* As 3.13.5 has it. */
 static const struct layout layout = {
