@@ -23,14 +23,6 @@ class Run:
         return f"{self.case.name}-{self.python.name}" + ("-mortal" if self.build.mortal else "")
 
     def record(self, processes, folder):
-        """Once more where a name is not there at all. On a busy machine a program of milliseconds may be over before
-        what its bytecode did was read; a wrong name is one at the first time."""
-        judgement = self._record(processes, folder)
-        if judgement.missing and all(row["field_source"] == "site" for row in judgement.unexpected):
-            judgement = self._record(processes, folder.with_name(folder.name + "-again"))
-        return judgement
-
-    def _record(self, processes, folder):
         folder.mkdir()
         hotref = Recorder(processes, folder)
         recording = hotref.record("--", self.python.path, self.case.path, *["--mortal"][:self.build.mortal])

@@ -19,6 +19,7 @@ import logging
 import re
 import sys
 import threading
+import time
 import types
 
 from together import run_together
@@ -1179,3 +1180,4 @@ def main():
 if __name__ == "__main__":
     assert CASES.keys() == REMEDIED.keys()
     main()
+    time.sleep(0.2)  # the names of what the last ones did are still to be read: it must not be gone by then
